@@ -1,0 +1,4 @@
+//! countersign turns an access-request issue on GitLab into a Zendesk credential.
+
+pub mod clock;
+pub mod secret;

@@ -1,0 +1,2 @@
+//! The binary: parse, run, print the error once, exit.
+fn main() {}
