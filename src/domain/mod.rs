@@ -1,0 +1,13 @@
+//! The rules. Pure: no IO, no clock, no randomness; nothing of ours but the `secret` type.
+//!
+//! A look at an issue is a [`snapshot::Snapshot`]; [`decide::decide`] turns it, with a policy and the time,
+//! into a [`plan::Plan`] that leaves no choices to whoever carries it out. Words: a *request* is an issue
+//! with our marker; its *form* is what the requester filled in; *terms* are what would be issued; an
+//! *approval* is a label event of the right person bound to the digest of those terms; an *attempt* is one
+//! try at minting and handing over.
+
+pub mod ids;
+pub mod observed;
+pub mod phase;
+pub mod record;
+pub mod terms;

@@ -1,0 +1,139 @@
+//! What was seen at the vendors, in our own words: the parts a snapshot is made of.
+//!
+//! The clients in `vendors/` translate the vendors' JSON into these and into nothing else, so that no
+//! decision ever depends on a field whose meaning was guessed.
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+
+use super::ids::{
+    CredentialId, Email, EventId, IssueId, IssueKey, LabelId, NoteId, SlackUserId, UserId, ZendeskUserId,
+};
+
+/// An issue as the REST API shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Issue {
+    /// The global id.
+    pub id: IssueId,
+    /// Project and number.
+    pub key: IssueKey,
+    /// The address people open; also the credential's name.
+    pub url: String,
+    /// Title, as typed by people.
+    pub title: String,
+    /// Markdown, as typed by people. Empty where GitLab says null.
+    pub description: String,
+    /// Whether the state is `opened`.
+    pub open: bool,
+    /// Whether the type is `issue`: not an incident, a task or another work item.
+    pub is_issue: bool,
+    /// Null for a deleted account.
+    pub author: Option<UserId>,
+    /// When it was created. Kept by a move, so no proof of origin.
+    pub created_at: Timestamp,
+    /// Last change of anything.
+    pub updated_at: Timestamp,
+    /// Who closed it, while it is closed.
+    pub closed_by: Option<UserId>,
+    /// Names of the labels on it now.
+    pub labels: Vec<String>,
+    /// Set on the source of a move.
+    pub moved_to: Option<IssueId>,
+}
+
+/// A label was put on or taken off. Source: GitLab "Resource label events API".
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LabelEvent {
+    /// Grows with time.
+    pub id: EventId,
+    /// The issue it belongs to, by global id.
+    pub issue: IssueId,
+    /// Null once the account is deleted.
+    pub actor: Option<UserId>,
+    /// When; owners can backdate it.
+    pub at: Timestamp,
+    /// Null once the label is deleted. The name is left out on purpose: it is the label's present one.
+    pub label: Option<LabelId>,
+    /// Put on (`add`) or taken off (`remove`).
+    pub added: bool,
+}
+
+/// The last change of an issue's description.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Edit {
+    /// When.
+    pub at: Timestamp,
+    /// By whom; null for a deleted account.
+    pub by: Option<UserId>,
+}
+
+/// A GitLab account with its membership of the project.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// Numeric id.
+    pub id: UserId,
+    /// Present user name, for the comment only.
+    pub username: String,
+    /// A bot or service account.
+    pub bot: bool,
+    /// State `active`; not blocked, banned or deactivated.
+    pub active: bool,
+    /// `None`: not a member, inherited memberships included.
+    pub membership: Option<Membership>,
+}
+
+/// A membership of the project, inherited ones included.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Membership {
+    /// 10 Guest, 15 Planner, 20 Reporter, 30 Developer, 40 Maintainer, 50 Owner.
+    pub access_level: i64,
+    /// The day it ends; from that day on it does not count.
+    pub expires_on: Option<Date>,
+    /// Not awaiting, not blocked.
+    pub active: bool,
+}
+
+/// A comment on an issue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Note {
+    /// Numeric id.
+    pub id: NoteId,
+    /// Markdown.
+    pub body: String,
+    /// Null for a deleted account.
+    pub author: Option<UserId>,
+    /// Written by GitLab itself.
+    pub system: bool,
+}
+
+/// An API token in Zendesk's list. Both token fields of the answer are dropped unread.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedToken {
+    /// Numeric id.
+    pub id: CredentialId,
+    /// Its description: the name we gave it, if it is ours.
+    pub name: String,
+    /// Who created it; not who it authenticates as.
+    pub creator: Option<ZendeskUserId>,
+    /// Not deactivated.
+    pub active: bool,
+    /// When, if said.
+    pub created_at: Option<Timestamp>,
+}
+
+/// A Slack account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SlackPerson {
+    /// `U…` or `W…`.
+    pub id: SlackUserId,
+    /// Their workspace.
+    pub team: String,
+    /// The address on their profile.
+    pub email: Option<Email>,
+    /// Deactivated.
+    pub deleted: bool,
+    /// A bot or an app.
+    pub bot: bool,
+    /// A guest of one or several channels.
+    pub guest: bool,
+}

@@ -1,0 +1,249 @@
+//! What we remember of a request between two looks, and the ledger of its attempts at minting.
+//!
+//! The record is written whole, as one document, in the transaction of the audit entries that explain it.
+//! It holds no secret: there is no field a secret would fit in.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::ids::{CredentialId, EventId, IssueId, LabelId, NoteId, SlackUserId, UserId, ZendeskUserId};
+use super::phase::Phase;
+use super::terms::{Difference, Digest, Kind, Terms};
+
+/// A request, as remembered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// The issue's global id, fixed at first sight.
+    pub issue: IssueId,
+    /// Its address, fixed at first sight.
+    pub url: String,
+    /// Its author, fixed at first sight.
+    pub author: UserId,
+    /// The first look.
+    pub first_seen_at: Timestamp,
+    /// Grows with each reopening; starts at 1.
+    pub generation: u32,
+    /// When this generation began.
+    pub generation_since: Timestamp,
+    /// Where it stands.
+    pub phase: Phase,
+    /// The manager's approval.
+    pub manager: Slot,
+    /// The provisioner's approval.
+    pub provisioner: Slot,
+    /// When labels were taken off, for the limit of five an hour.
+    pub removals: Vec<Timestamp>,
+    /// What was approved, fixed when minting began; from then on nothing else counts.
+    pub issued: Option<Terms>,
+    /// Our comment.
+    pub note: Option<StatusNote>,
+}
+
+/// One of the two approvals.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Slot {
+    /// Events up to this one are spent.
+    pub watermark: EventId,
+    /// The approval that counts, with its evidence.
+    pub bound: Option<Bound>,
+    /// Why the last one did not count, for the comment.
+    pub last_refusal: Option<Refusal>,
+}
+
+/// An approval bound to a digest: all its evidence.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bound {
+    /// The label event.
+    pub event: EventId,
+    /// The label's pinned id.
+    pub label: LabelId,
+    /// Who applied it.
+    pub actor: UserId,
+    /// Their user name at that time, for people to read.
+    pub username: String,
+    /// When they applied it.
+    pub at: Timestamp,
+    /// When we first saw it count.
+    pub bound_at: Timestamp,
+    /// What they approved.
+    pub digest: Digest,
+    /// The same, spelled out, to show what differs later.
+    pub terms: Terms,
+    /// Why this person may: the directory's answer or the instance's list.
+    pub authority: Authority,
+}
+
+/// Why a person may approve.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Authority {
+    /// Where it says so, e.g. `file directory.toml` or `instances.global.provisioners`.
+    pub source: String,
+    /// What it says, as it stands there.
+    pub value: String,
+    /// When it was read.
+    pub read_at: Timestamp,
+}
+
+/// A label that did not count.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// The event, if there was one.
+    pub event: Option<EventId>,
+    /// Who applied it.
+    pub username: Option<String>,
+    /// Why it does not count.
+    pub why: RefusalReason,
+    /// When we saw it.
+    pub at: Timestamp,
+}
+
+/// Why a label does not count. Each is one rule.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "reason", rename_all = "snake_case")]
+pub enum RefusalReason {
+    /// The label is there, but nobody was seen to put it there.
+    NoEvent,
+    /// The event says when, but no longer who.
+    NoActor,
+    /// By the author of the issue.
+    Author,
+    /// By the person the credential is for.
+    Beneficiary,
+    /// By ourselves.
+    Ourselves,
+    /// By a bot or service account.
+    Bot,
+    /// The account is blocked or deactivated.
+    InactiveAccount,
+    /// Not a member of the project, or expired, or with too small a role.
+    NotAMember,
+    /// Not the beneficiary's manager.
+    NotTheManager,
+    /// Not a provisioner of the instance.
+    NotAProvisioner,
+    /// Gave the manager's approval already.
+    SamePerson,
+    /// The manager's approval must come first.
+    ManagerFirst,
+    /// The description was edited after it, or less than two seconds before.
+    EditedSince,
+    /// It was bound to other terms.
+    TermsChanged {
+        /// What differs.
+        differences: Vec<Difference>,
+    },
+    /// Older than the policy allows.
+    TooOld,
+    /// Taken off again.
+    TakenOff,
+    /// The form has faults.
+    FormFaults,
+    /// The event belongs to another issue, or is older than this one.
+    Foreign,
+}
+
+/// Our comment on the issue.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StatusNote {
+    /// Its id.
+    pub id: NoteId,
+}
+
+/// One try at minting and handing over. Its row is written before the call.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// Unique within the request; starts at 1.
+    pub number: u32,
+    /// The generation it belongs to.
+    pub generation: u32,
+    /// Random; tells two attempts of the same name apart.
+    pub nonce: String,
+    /// The instance's key.
+    pub instance: String,
+    /// The kind of credential.
+    pub kind: Kind,
+    /// The exact name.
+    pub name: String,
+    /// Our user at Zendesk.
+    pub owner: ZendeskUserId,
+    /// What was listed under that name before.
+    pub listed_before: Vec<CredentialId>,
+    /// When the row was written.
+    pub intent_at: Timestamp,
+    /// When the create call has certainly ended.
+    pub deadline: Timestamp,
+    /// How far it came.
+    pub state: AttemptState,
+    /// Zendesk's id, once known.
+    pub credential: Option<CredentialId>,
+    /// When the credential was created.
+    pub minted_at: Option<Timestamp>,
+    /// Whether it was ever seen in a list: only then does "not listed" mean gone at once.
+    pub seen_listed: bool,
+    /// The message that carries it.
+    pub delivery: Option<Delivery>,
+    /// Looks for what an unanswered call may have done.
+    pub looks: Vec<Timestamp>,
+}
+
+/// How far an attempt came.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum AttemptState {
+    /// The create call may be under way; if the process is gone, nobody knows.
+    Intended,
+    /// Zendesk definitely made nothing.
+    NotMade,
+    /// Looked for three times and not found; late looks go on for an hour.
+    NotFound,
+    /// It exists; the secret is in the memory of the process that made it.
+    Minted,
+    /// The message may be under way.
+    Sending,
+    /// Slack has the message.
+    Delivered,
+    /// To be taken away.
+    TakingAway {
+        /// Why, for people.
+        why: TakeAwayReason,
+    },
+    /// Proven gone.
+    Gone,
+}
+
+/// Why a minted credential is taken away before it was handed over, or after.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TakeAwayReason {
+    /// The process that held the secret ended.
+    SecretLost,
+    /// Slack refused for good.
+    DeliveryRefused,
+    /// Slack did not take it for ten minutes.
+    DeliveryTooSlow,
+    /// Nobody knows whether the message went, and it was not found.
+    DeliveryUnknown,
+    /// The credential has another name or does not work.
+    WrongCredential,
+    /// The create call was not answered; this was found afterwards.
+    Unanswered,
+    /// The issue is gone or was taken back.
+    RequestGone,
+    /// The end of an active credential.
+    Ending,
+}
+
+/// The message that carries a secret. Not the secret.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Delivery {
+    /// Random and opaque; in the message's metadata.
+    pub id: String,
+    /// The direct-message channel (`D…`).
+    pub channel: String,
+    /// To whom.
+    pub slack_user: SlackUserId,
+    /// When the send call was begun.
+    pub sent_at: Timestamp,
+    /// Slack's id of the message (`ts`), once known.
+    pub message: Option<String>,
+}
