@@ -6,8 +6,19 @@
 //! *approval* is a label event of the right person bound to the digest of those terms; an *attempt* is one
 //! try at minting and handing over.
 
+pub mod approval;
+pub mod comment;
+pub mod decide;
+pub mod form;
 pub mod ids;
+pub mod message;
+pub mod naming;
 pub mod observed;
 pub mod phase;
+pub mod plan;
+pub mod policy;
 pub mod record;
+pub mod recovery;
+pub mod snapshot;
 pub mod terms;
+pub mod text;

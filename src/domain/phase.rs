@@ -51,8 +51,6 @@ pub enum Phase {
         since: Timestamp,
         /// Why.
         why: EndReason,
-        /// Looks in a row that failed.
-        failures: u32,
     },
     /// Proven gone.
     Ended {
@@ -260,5 +258,16 @@ impl Phase {
                 | Self::AwaitingManager { .. }
                 | Self::AwaitingProvisioner { .. }
         )
+    }
+
+    /// Notes how far the closing of the issue has come, in the phases that close it.
+    pub fn set_closing(&mut self, to: Closing) {
+        match self {
+            Self::Incomplete { closing, .. }
+            | Self::Ended { closing, .. }
+            | Self::Denied { closing, .. }
+            | Self::Withdrawn { closing, .. } => *closing = to,
+            _ => {}
+        }
     }
 }

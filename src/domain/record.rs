@@ -6,8 +6,10 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::form::Fault;
 use super::ids::{CredentialId, EventId, IssueId, LabelId, NoteId, SlackUserId, UserId, ZendeskUserId};
 use super::phase::Phase;
+use super::snapshot::Doubt;
 use super::terms::{Difference, Digest, Kind, Terms};
 
 /// A request, as remembered.
@@ -35,6 +37,15 @@ pub struct Record {
     pub removals: Vec<Timestamp>,
     /// What was approved, fixed when minting began; from then on nothing else counts.
     pub issued: Option<Terms>,
+    /// The faults of the form at the last look.
+    #[serde(default)]
+    pub faults: Vec<Fault>,
+    /// What could not be known at the last look.
+    #[serde(default)]
+    pub doubts: Vec<Doubt>,
+    /// Attempts up to this number do not count towards the limit: a person said to try again.
+    #[serde(default)]
+    pub attempt_floor: u32,
     /// Our comment.
     pub note: Option<StatusNote>,
 }
@@ -138,6 +149,8 @@ pub enum RefusalReason {
     TakenOff,
     /// The form has faults.
     FormFaults,
+    /// It is left over from before the issue was reopened.
+    EarlierGeneration,
     /// The event belongs to another issue, or is older than this one.
     Foreign,
 }
@@ -180,10 +193,19 @@ pub struct Attempt {
     pub minted_at: Option<Timestamp>,
     /// Whether it was ever seen in a list: only then does "not listed" mean gone at once.
     pub seen_listed: bool,
+    /// It was gone before we took it away.
+    #[serde(default)]
+    pub found_gone: bool,
     /// The message that carries it.
     pub delivery: Option<Delivery>,
-    /// Looks for what an unanswered call may have done.
+    /// Looks in this state for what an unanswered call may have done.
     pub looks: Vec<Timestamp>,
+    /// Calls in a row that failed in this state.
+    #[serde(default)]
+    pub failures: u32,
+    /// No call before this.
+    #[serde(default)]
+    pub not_before: Option<Timestamp>,
 }
 
 /// How far an attempt came.
@@ -246,4 +268,39 @@ pub struct Delivery {
     pub sent_at: Timestamp,
     /// Slack's id of the message (`ts`), once known.
     pub message: Option<String>,
+}
+
+impl Attempt {
+    /// Whether something of it may still be alive, or on its way.
+    pub fn is_unsettled(&self) -> bool {
+        !matches!(self.state, AttemptState::NotMade | AttemptState::NotFound | AttemptState::Gone)
+    }
+
+    /// Whether the ledger calls its credential live: handed over and not yet to be taken away.
+    pub fn is_live(&self) -> bool {
+        self.state == AttemptState::Delivered
+    }
+}
+
+impl Slot {
+    /// A slot that counts nothing up to `watermark`.
+    pub fn above(watermark: EventId) -> Self {
+        Self { watermark, ..Self::default() }
+    }
+}
+
+impl AttemptState {
+    /// One word, as the database and the log have it.
+    pub fn key(&self) -> &'static str {
+        match self {
+            Self::Intended => "intended",
+            Self::NotMade => "not_made",
+            Self::NotFound => "not_found",
+            Self::Minted => "minted",
+            Self::Sending => "sending",
+            Self::Delivered => "delivered",
+            Self::TakingAway { .. } => "taking_away",
+            Self::Gone => "gone",
+        }
+    }
 }

@@ -1,0 +1,266 @@
+//! The predicate: which label event is an approval. One function a rule, in the order of the rules.
+//!
+//! It looks at GitLab's own events, read fresh, and at nothing else: not at a payload, and not at a label
+//! merely being there. What it cannot know is [`Verdict::Unknown`], which changes nothing.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::ids::{EventId, UserId};
+use super::observed::{Account, Issue, LabelEvent};
+use super::policy::{Pin, Policy};
+use super::record::{Authority, Bound, RefusalReason, Slot};
+use super::snapshot::{Doubt, Snapshot};
+use super::terms::Terms;
+
+/// An edit this shortly before a label may itself have set it: GitLab runs `/label` inside an edit in the
+/// editor's name.
+const EDIT_MARGIN: SignedDuration = SignedDuration::from_secs(2);
+
+/// Which of the two approvals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Approver {
+    /// The beneficiary's manager, first.
+    Manager,
+    /// A provisioner of the instance, second.
+    Provisioner,
+}
+
+impl Approver {
+    /// As the audit and the comment write it.
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Manager => "manager",
+            Self::Provisioner => "provisioner",
+        }
+    }
+}
+
+/// What a label amounts to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// The label is not on the issue.
+    Absent,
+    /// It counts, and is bound to these terms.
+    Counts(Box<Bound>),
+    /// It does not count. `event` is the last event of the label, where there is one.
+    Refused {
+        /// The event that is spent.
+        event: Option<EventId>,
+        /// Why.
+        why: RefusalReason,
+    },
+    /// It cannot be told.
+    Unknown(Doubt),
+}
+
+/// What a judgement rests on.
+pub struct Case<'a> {
+    /// The look.
+    pub snapshot: &'a Snapshot,
+    /// The issue of that look.
+    pub issue: &'a Issue,
+    /// The author as fixed at first sight.
+    pub author: UserId,
+    /// The configuration.
+    pub policy: &'a Policy,
+    /// What would be issued, or why that is not known.
+    pub terms: &'a Result<Terms, Doubt>,
+    /// The time of the look.
+    pub now: Timestamp,
+}
+
+/// The manager's label.
+pub fn judge_manager(case: &Case<'_>, slot: &Slot, pin: &Pin) -> Verdict {
+    settle(judge(case, slot, pin, |actor| the_manager(case, actor)))
+}
+
+/// The provisioner's label, given what the manager's amounts to.
+pub fn judge_provisioner(case: &Case<'_>, slot: &Slot, pin: &Pin, manager: &Verdict) -> Verdict {
+    settle(judge(case, slot, pin, |actor| {
+        let event = last_event(case.snapshot, pin).map(|event| event.id);
+        after_the_manager(manager, actor, event)?;
+        a_provisioner(case, actor)
+    }))
+}
+
+/// A person who may deny: the manager, or a provisioner of the instance. Used for denial, not for approval.
+pub fn may_deny(case: &Case<'_>, actor: UserId) -> bool {
+    let excluded =
+        actor == case.author || case.snapshot.parties.beneficiary.as_ref().is_ok_and(|one| one.id == actor);
+    !excluded && (the_manager(case, actor).is_ok() || a_provisioner(case, actor).is_ok())
+}
+
+/// The last event of a pinned label, by id: dates can be chosen, ids cannot.
+pub fn last_event<'a>(snapshot: &'a Snapshot, pin: &Pin) -> Option<&'a LabelEvent> {
+    snapshot.events.iter().filter(|event| event.label == Some(pin.id)).max_by_key(|event| event.id)
+}
+
+enum No {
+    Refused(Option<EventId>, RefusalReason),
+    Unknown(Doubt),
+    Absent,
+}
+
+impl From<RefusalReason> for No {
+    fn from(why: RefusalReason) -> Self {
+        Self::Refused(None, why)
+    }
+}
+
+impl From<Doubt> for No {
+    fn from(doubt: Doubt) -> Self {
+        Self::Unknown(doubt)
+    }
+}
+
+fn settle(judgement: Result<Bound, No>) -> Verdict {
+    match judgement {
+        Ok(bound) => Verdict::Counts(Box::new(bound)),
+        Err(No::Refused(event, why)) => Verdict::Refused { event, why },
+        Err(No::Unknown(doubt)) => Verdict::Unknown(doubt),
+        Err(No::Absent) => Verdict::Absent,
+    }
+}
+
+fn judge(
+    case: &Case<'_>,
+    slot: &Slot,
+    pin: &Pin,
+    authority: impl Fn(UserId) -> Result<Authority, No>,
+) -> Result<Bound, No> {
+    if !case.issue.labels.contains(&pin.name) {
+        return Err(No::Absent);
+    }
+    let event = last_event(case.snapshot, pin).ok_or(RefusalReason::NoEvent)?;
+    let spent = |no: No| match no {
+        No::Refused(_, why) => No::Refused(Some(event.id), why),
+        other => other,
+    };
+    let judged = || -> Result<Bound, No> {
+        is_an_add(slot, event)?;
+        is_of_this_issue(case.issue, event)?;
+        let actor = event.actor.ok_or(RefusalReason::NoActor)?;
+        let account = eligible(case, actor)?;
+        let authority = authority(actor)?;
+        bind(case, slot, event, Approval { pin, account, authority })
+    };
+    judged().map_err(spent)
+}
+
+/// Rules 4.1 and 4.2: the last event is an `add` above the watermark.
+fn is_an_add(slot: &Slot, event: &LabelEvent) -> Result<(), No> {
+    if !event.added {
+        return Err(RefusalReason::NoEvent.into());
+    }
+    if event.id > slot.watermark {
+        return Ok(());
+    }
+    let earlier = slot.last_refusal.as_ref().filter(|refusal| refusal.event == Some(event.id));
+    Err(earlier.map_or(RefusalReason::EarlierGeneration, |refusal| refusal.why.clone()).into())
+}
+
+/// An event that came along from elsewhere is about something else.
+fn is_of_this_issue(issue: &Issue, event: &LabelEvent) -> Result<(), No> {
+    if event.issue == issue.id && event.at >= issue.created_at {
+        Ok(())
+    } else {
+        Err(RefusalReason::Foreign.into())
+    }
+}
+
+/// Rule 4.3: who may approve anything at all.
+fn eligible<'a>(case: &Case<'a>, actor: UserId) -> Result<&'a Account, No> {
+    if actor == case.author {
+        return Err(RefusalReason::Author.into());
+    }
+    let beneficiary = case.snapshot.parties.beneficiary.as_ref().map_err(Clone::clone)?;
+    if actor == beneficiary.id {
+        return Err(RefusalReason::Beneficiary.into());
+    }
+    if actor == case.policy.ourselves {
+        return Err(RefusalReason::Ourselves.into());
+    }
+    let unread = Doubt::Unreachable { vendor: super::snapshot::Vendor::GitLab };
+    let account = case.snapshot.accounts.get(&actor).ok_or(unread)?.as_ref().map_err(Clone::clone)?;
+    if account.bot {
+        return Err(RefusalReason::Bot.into());
+    }
+    if !account.active {
+        return Err(RefusalReason::InactiveAccount.into());
+    }
+    if is_member(account, case) { Ok(account) } else { Err(RefusalReason::NotAMember.into()) }
+}
+
+fn is_member(account: &Account, case: &Case<'_>) -> bool {
+    let Some(membership) = &account.membership else { return false };
+    // GitLab ends a membership at midnight UTC at the start of that day.
+    let today = case.now.to_zoned(jiff::tz::TimeZone::UTC).date();
+    let running = membership.expires_on.is_none_or(|day| today < day);
+    membership.active && running && membership.access_level >= case.policy.minimum_access_level
+}
+
+/// Rule 4.4, the manager.
+fn the_manager(case: &Case<'_>, actor: UserId) -> Result<Authority, No> {
+    let manager = case.snapshot.parties.manager.as_ref().map_err(Clone::clone)?;
+    if manager.id == actor { Ok(manager.authority.clone()) } else { Err(RefusalReason::NotTheManager.into()) }
+}
+
+/// Rule 4.4, the provisioner: in the instance's set.
+fn a_provisioner(case: &Case<'_>, actor: UserId) -> Result<Authority, No> {
+    let terms = case.terms.as_ref().map_err(Clone::clone)?;
+    let instance = case.policy.instance(&terms.instance).ok_or(RefusalReason::NotAProvisioner)?;
+    if !instance.provisioners.contains(&actor) {
+        return Err(RefusalReason::NotAProvisioner.into());
+    }
+    let source = format!("instances.{}.provisioners", instance.key);
+    Ok(Authority { source, value: actor.to_string(), read_at: case.now })
+}
+
+/// Rule 4.4, the order: after the manager's approval, and by another person.
+fn after_the_manager(manager: &Verdict, actor: UserId, event: Option<EventId>) -> Result<(), No> {
+    match manager {
+        Verdict::Counts(approval) if approval.actor == actor => Err(RefusalReason::SamePerson.into()),
+        Verdict::Counts(approval) if event.is_some_and(|event| event > approval.event) => Ok(()),
+        Verdict::Unknown(doubt) => Err(doubt.clone().into()),
+        Verdict::Counts(_) | Verdict::Absent | Verdict::Refused { .. } => {
+            Err(RefusalReason::ManagerFirst.into())
+        }
+    }
+}
+
+struct Approval<'a> {
+    pin: &'a Pin,
+    account: &'a Account,
+    authority: Authority,
+}
+
+/// Rules 4.5 to 4.7: bound once, to the terms of that look; ever after the terms must be those.
+fn bind(case: &Case<'_>, slot: &Slot, event: &LabelEvent, approval: Approval<'_>) -> Result<Bound, No> {
+    let terms = case.terms.as_ref().map_err(Clone::clone)?;
+    let bound = slot.bound.as_ref().filter(|bound| bound.event == event.id);
+    if let Some(bound) = bound {
+        if bound.digest != terms.digest() {
+            return Err(RefusalReason::TermsChanged { differences: bound.terms.differences(terms) }.into());
+        }
+    } else if case
+        .snapshot
+        .last_edit
+        .is_some_and(|edit| edit.at.saturating_add(EDIT_MARGIN).is_ok_and(|at| at > event.at))
+    {
+        return Err(RefusalReason::EditedSince.into());
+    }
+    if case.now.duration_since(event.at) > case.policy.approval_max_age {
+        return Err(RefusalReason::TooOld.into());
+    }
+    Ok(bound.cloned().unwrap_or_else(|| Bound {
+        event: event.id,
+        label: approval.pin.id,
+        actor: approval.account.id,
+        username: approval.account.username.clone(),
+        at: event.at,
+        bound_at: case.now,
+        digest: terms.digest(),
+        terms: terms.clone(),
+        authority: approval.authority,
+    }))
+}

@@ -1,0 +1,208 @@
+//! The status comment: one note, rendered whole from what is known, and never read back for state.
+//!
+//! It says where the request stands, who did what when, what is awaited from whom, what would be issued and
+//! when it ends. `words` has the sentences, `seal` the last line that ties the comment to the audit chain.
+
+mod seal;
+mod words;
+
+use std::fmt::Write as _;
+
+use jiff::tz::TimeZone;
+
+use super::form::Titles;
+use super::ids::UserId;
+use super::phase::{Closing, Phase};
+use super::plan::Status;
+use super::record::{Attempt, AttemptState, Bound, Record, Refusal, RefusalReason, Slot};
+use super::terms::Terms;
+use super::text;
+
+pub use seal::{Seal, read_seal, sealed, unsealed};
+pub use words::{doubt, next_step, refusal};
+
+/// No comment is longer than this; GitLab's own limit is a million characters.
+const LONGEST: usize = 60_000;
+
+/// What the comment is rendered from.
+pub struct View<'a> {
+    /// What is remembered.
+    pub record: &'a Record,
+    /// The ledger.
+    pub attempts: &'a [Attempt],
+    /// What the last look found besides.
+    pub status: &'a Status,
+    /// Title of the manager's label.
+    pub manager_label: &'a str,
+    /// Title of the provisioner's label.
+    pub provisioner_label: &'a str,
+    /// The titles of the form's fields.
+    pub titles: &'a Titles,
+    /// The zone in which days end.
+    pub zone: &'a TimeZone,
+}
+
+/// The comment, without its seal.
+pub fn render(view: &View<'_>) -> String {
+    let mut body = format!("#### Access request: {}\n\n", view.record.phase.title());
+    for paragraph in next_step(view) {
+        let _ = write!(body, "{paragraph}\n\n");
+    }
+    steps(&mut body, view);
+    remarks(&mut body, view);
+    issued(&mut body, view);
+    if body.chars().count() > LONGEST {
+        body = body.chars().take(LONGEST).chain("…\n".chars()).collect();
+    }
+    body.trim_end().to_owned()
+}
+
+impl View<'_> {
+    /// A person by their user name, mentioned so that GitLab tells them.
+    fn mention(&self, person: UserId) -> String {
+        match self.status.names.get(&person) {
+            Some(name) => format!("@{name}"),
+            None => format!("the person with GitLab id {person}"),
+        }
+    }
+
+    fn mentions(&self, people: &[UserId]) -> String {
+        people.iter().map(|person| self.mention(*person)).collect::<Vec<_>>().join(" or ")
+    }
+
+    fn title(&self, field: super::form::Field) -> &str {
+        self.titles.get(&field).and_then(|titles| titles.first()).map_or(field.key(), String::as_str)
+    }
+
+    /// What was fixed when minting began, or else what would be issued now.
+    fn terms(&self) -> Option<&Terms> {
+        self.record.issued.as_ref().or(self.status.terms.as_ref())
+    }
+
+    fn delivered(&self) -> Option<&Attempt> {
+        self.attempts
+            .iter()
+            .rev()
+            .find(|attempt| attempt.delivery.as_ref().is_some_and(|one| one.message.is_some()))
+    }
+}
+
+fn steps(body: &mut String, view: &View<'_>) {
+    let record = view.record;
+    if matches!(record.phase, Phase::New | Phase::Refused { .. }) {
+        return;
+    }
+    let form = if record.faults.is_empty() {
+        "✓ complete".to_owned()
+    } else {
+        "✗ needs a correction".to_owned()
+    };
+    let _ = writeln!(body, "1. **Form**: {form}");
+    let _ = writeln!(body, "1. **Manager**: {}", approval(&record.manager));
+    let _ = writeln!(body, "1. **Provisioner**: {}", approval(&record.provisioner));
+    let _ = writeln!(body, "1. **Hand-over**: {}", hand_over(view));
+    let _ = writeln!(body, "1. **Taken away**: {}\n", taken_away(view));
+}
+
+fn approval(slot: &Slot) -> String {
+    match &slot.bound {
+        Some(Bound { username, at, digest, .. }) => {
+            format!("✓ approved by @{username}, {} (terms `{}`)", text::time(*at), digest.short())
+        }
+        None => "not yet".to_owned(),
+    }
+}
+
+fn hand_over(view: &View<'_>) -> String {
+    match view.delivered().and_then(|attempt| attempt.delivery.as_ref()) {
+        Some(delivery) => format!("✓ by Slack direct message, {}", text::time(delivery.sent_at)),
+        None => "not yet".to_owned(),
+    }
+}
+
+fn taken_away(view: &View<'_>) -> String {
+    match &view.record.phase {
+        Phase::Ended { since, .. } => format!("✓ seen to be gone, {}", text::time(*since)),
+        Phase::Ending { .. } => "under way".to_owned(),
+        Phase::Active { ends_at, .. } => format!("on {}", text::end(*ends_at, view.zone)),
+        _ => "not yet".to_owned(),
+    }
+}
+
+fn remarks(body: &mut String, view: &View<'_>) {
+    let slots = [
+        (&view.record.manager, view.manager_label, "manager"),
+        (&view.record.provisioner, view.provisioner_label, "provisioner"),
+    ];
+    for (slot, label, role) in slots {
+        if let Some(last) = &slot.last_refusal {
+            remark(body, view, last, (label, role));
+        }
+    }
+    for attempt in view.attempts.iter().filter(|attempt| attempt.generation == view.record.generation) {
+        if let Some(words) = words::attempt(attempt, view.record) {
+            let _ = writeln!(body, "> {words}\n");
+        }
+    }
+    if view.status.removals_capped {
+        let _ = writeln!(
+            body,
+            "> Labels were taken off five times within the hour; until then it is only said here.\n"
+        );
+    }
+}
+
+fn remark(body: &mut String, view: &View<'_>, last: &Refusal, (label, role): (&str, &str)) {
+    let who = last.username.as_deref().map_or("somebody".to_owned(), |name| format!("`@{name}`"));
+    let what = match last.why {
+        RefusalReason::TakenOff => {
+            format!("The approval by {who} was taken back: the label ~\"{label}\" is off again.")
+        }
+        _ => format!(
+            "The label ~\"{label}\" set by {who} does not count and was taken off ({}): {}",
+            text::time(last.at),
+            refusal(&last.why, role, view)
+        ),
+    };
+    let _ = writeln!(body, "> {what}");
+    if let RefusalReason::TermsChanged { differences } = &last.why {
+        for one in differences {
+            let (was, is) = (text::quote(&one.was), text::quote(&one.is));
+            let _ = writeln!(body, "> - {}: approved was {was}, now it is {is}", one.field);
+        }
+    }
+    body.push('\n');
+}
+
+fn issued(body: &mut String, view: &View<'_>) {
+    let Some(terms) = view.terms() else { return };
+    let title = match view.record.phase {
+        Phase::Active { .. } | Phase::Ending { .. } | Phase::Ended { .. } => "What was issued",
+        _ => "What would be issued",
+    };
+    let _ = writeln!(body, "**{title}** (terms `{}`)\n", terms.digest().short());
+    let _ = writeln!(body, "- {} for {} ({})", terms.kind.title(), terms.instance_name, terms.instance_url);
+    let _ = writeln!(body, "- named {}", text::quote(&terms.name));
+    let _ = writeln!(body, "- for {}, by Slack direct message", view.mention(terms.beneficiary));
+    let _ = writeln!(body, "- until {}", text::end(terms.ends_at, view.zone));
+    for field in [super::form::Field::Purpose, super::form::Field::AdminAccess, super::form::Field::Replaces]
+    {
+        if let Some(value) = terms.fields.get(field.key()) {
+            let _ = writeln!(body, "- {}: {}", view.title(field), text::quote(value));
+        }
+    }
+    let _ = writeln!(body, "\n{}", words::power(terms.kind));
+}
+
+/// Whether the issue was closed by us for its faults, or is about to be.
+fn closed_for_faults(view: &View<'_>) -> bool {
+    matches!(view.record.phase, Phase::Incomplete { closing: Closing::Wanted | Closing::Seen, .. })
+}
+
+/// The credential that could not be taken away yet, if there is one.
+fn stubborn<'a>(view: &View<'a>) -> Option<&'a Attempt> {
+    fn failing(attempt: &&Attempt) -> bool {
+        matches!(attempt.state, AttemptState::TakingAway { .. }) && attempt.failures > 0
+    }
+    view.attempts.iter().find(failing)
+}

@@ -1,0 +1,330 @@
+//! The sentences of the comment: what happened, what it means, what to do.
+
+use super::{View, closed_for_faults, stubborn};
+use crate::domain::phase::{BlockReason, DenyReason, EndReason, Phase, RefuseReason, WithdrawReason};
+use crate::domain::record::{Attempt, AttemptState, Record, RefusalReason, TakeAwayReason};
+use crate::domain::snapshot::{Doubt, Role, Vendor};
+use crate::domain::terms::Kind;
+use crate::domain::text;
+
+/// What happens next, who must do it, and since when: one paragraph each.
+pub fn next_step(view: &View<'_>) -> Vec<String> {
+    let mut paragraphs = match &view.record.phase {
+        Phase::New => vec!["This request was just seen.".to_owned()],
+        Phase::Incomplete { .. } => incomplete(view),
+        Phase::AwaitingManager { since } => awaiting(view, *since, true),
+        Phase::AwaitingProvisioner { since } => awaiting(view, *since, false),
+        Phase::Issuing { since } => vec![issuing(view, *since)],
+        Phase::Delivering { .. } => {
+            vec!["The credential is made and on its way by Slack direct message.".to_owned()]
+        }
+        Phase::Active { .. } => active(view),
+        Phase::Ending { why, .. } => ending(view, why),
+        Phase::Ended { why, found_gone, .. } => vec![ended(why, *found_gone)],
+        Phase::Blocked { why, .. } => vec![blocked(why, view)],
+        Phase::Refused { why, .. } => vec![refused(*why).to_owned()],
+        Phase::Denied { why, .. } => vec![denied(why, view)],
+        Phase::Withdrawn { why, .. } => vec![withdrawn(why, view)],
+    };
+    if view.status.waits_for_gone {
+        paragraphs.push(
+            "An earlier credential of this request must be gone before a new one can be asked for."
+                .to_owned(),
+        );
+    }
+    if view.status.halted {
+        paragraphs.push(
+            "**Nothing is issued anywhere at the moment.** This comment was written by another installation of \
+             countersign, or by a later state of this one. An operator must look and run `countersign adopt --all`."
+                .to_owned(),
+        );
+    }
+    paragraphs
+}
+
+fn incomplete(view: &View<'_>) -> Vec<String> {
+    let faults = &view.record.faults;
+    if faults.is_empty() {
+        return vec!["The form is complete now. **Reopen the issue** to go on.".to_owned()];
+    }
+    let opening = if closed_for_faults(view) {
+        "There is nothing to approve yet, so this issue was closed. Please **edit the description**, then **reopen the \
+         issue**:"
+    } else {
+        "Nobody can approve this yet. Please **edit the description**; this comment follows:"
+    };
+    let lines = faults.iter().map(|fault| {
+        let title = fault.field.map_or("The form", |field| view.title(field));
+        let found = if fault.found.is_empty() {
+            "is empty".to_owned()
+        } else {
+            format!("says {}", text::quote(&fault.found))
+        };
+        format!("- **{title}** {found}; expected: {}", text::quote(&fault.expected))
+    });
+    vec![opening.to_owned(), lines.collect::<Vec<_>>().join("\n")]
+}
+
+fn awaiting(view: &View<'_>, since: jiff::Timestamp, manager: bool) -> Vec<String> {
+    let doubts = &view.record.doubts;
+    if !doubts.is_empty() {
+        let lines: Vec<String> = doubts.iter().map(|one| format!("- {}", doubt(one))).collect();
+        let opening = "**Nothing can be issued now**, because something is not certain. It is looked at again by itself:";
+        return vec![opening.to_owned(), lines.join("\n")];
+    }
+    let (who, label) = if manager {
+        let who = view.status.manager.map_or("the manager".to_owned(), |one| view.mention(one));
+        (format!("{who}, the manager,"), view.manager_label)
+    } else {
+        let provisioners = &view.status.provisioners;
+        let who = if provisioners.is_empty() {
+            "a provisioner (none is configured: ask an operator)".to_owned()
+        } else {
+            view.mentions(provisioners)
+        };
+        (format!("{who}, the provisioner,"), view.provisioner_label)
+    };
+    let since = text::time(since);
+    vec![format!(
+        "Waiting for {who} since {since}. If you agree with all of what is written below, apply the label ~\"{label}\". \
+         If not, close the issue."
+    )]
+}
+
+fn issuing(view: &View<'_>, since: jiff::Timestamp) -> String {
+    let unanswered = view.attempts.iter().any(|attempt| attempt.state == AttemptState::Intended);
+    if unanswered {
+        return "Zendesk did not answer when the credential was to be made. What it may have made all the same is being \
+                looked for and taken away; then it is tried again."
+            .to_owned();
+    }
+    if let Some(attempt) = stubborn(view) {
+        return format!(
+            "A credential that was not handed over must be taken away first; Zendesk refused {} times so far. It is \
+             tried again by itself.",
+            attempt.failures
+        );
+    }
+    match view.attempts.last().filter(|attempt| attempt.state == AttemptState::NotMade) {
+        Some(_) => format!(
+            "Both approved. Waiting for Zendesk since {}: it takes no calls just now.",
+            text::time(since)
+        ),
+        None => "Both approved. The credential is being made.".to_owned(),
+    }
+}
+
+fn active(view: &View<'_>) -> Vec<String> {
+    let who = view.terms().map_or("the requester".to_owned(), |terms| view.mention(terms.beneficiary));
+    let mut paragraphs = vec![format!("{who} has the credential; it came as a Slack direct message.")];
+    paragraphs.push(
+        "From here on, editing, closing, reopening or relabelling this issue changes nothing about it. To have it taken \
+         away early, ask an operator (`countersign revoke`)."
+            .to_owned(),
+    );
+    paragraphs
+}
+
+fn ending(view: &View<'_>, why: &EndReason) -> Vec<String> {
+    let mut paragraphs = vec![format!("{} The credential is being taken away.", end_reason(why))];
+    if let Some(attempt) = stubborn(view) {
+        paragraphs.push(format!(
+            "Zendesk has not let go of it in {} tries. It is tried again until it is seen to be gone.",
+            attempt.failures
+        ));
+    }
+    paragraphs
+}
+
+fn ended(why: &EndReason, found_gone: bool) -> String {
+    let gone = if found_gone {
+        "It was found gone at Zendesk already"
+    } else {
+        "The credential was taken away and seen to be gone"
+    };
+    format!(
+        "{} {gone}. To ask for a new one, reopen this issue: both approvals are then needed anew.",
+        end_reason(why)
+    )
+}
+
+fn end_reason(why: &EndReason) -> String {
+    match why {
+        EndReason::Due => "Its end date came.".to_owned(),
+        EndReason::Revoked { why } => format!("It was revoked: {}.", text::quote(why)),
+        EndReason::FoundGone => "It was no longer there.".to_owned(),
+    }
+}
+
+fn blocked(why: &BlockReason, view: &View<'_>) -> String {
+    let reason = match why {
+        BlockReason::IssueGone => "This issue was moved, converted or not to be seen for a while. Nothing is issued for it.".to_owned(),
+        BlockReason::CreationRefused => {
+            "Zendesk refuses to create this credential: no account can create API tokens since 2026-10-27, and no account \
+             can hold more than its limit. Nothing was issued, and trying again will not help by itself."
+                .to_owned()
+        }
+        BlockReason::WrongCredential => {
+            "Zendesk gave a credential that does not work or has another name. It was not handed over, and is taken away."
+                .to_owned()
+        }
+        BlockReason::DeliveryRefused { code } => format!(
+            "Slack refuses to deliver the message ({}). The credential is taken away; nobody has it.",
+            text::quote(code)
+        ),
+        BlockReason::TooManyAttempts => "Three attempts failed. Whatever they made is taken away; nobody has it.".to_owned(),
+    };
+    format!(
+        "{reason} A person must look: an operator runs `countersign retry`, or the provisioner takes the label ~\"{}\" off \
+         and puts it on again.",
+        view.provisioner_label
+    )
+}
+
+fn refused(why: RefuseReason) -> &'static str {
+    match why {
+        RefuseReason::Moved => {
+            "This issue was moved, and approvals do not move along. Please open a new one."
+        }
+        RefuseReason::Cloned => {
+            "This issue was copied from another, and approvals do not copy. Please open a new one."
+        }
+        RefuseReason::NoAuthor => {
+            "The account that opened this issue no longer exists. Please open a new one."
+        }
+    }
+}
+
+fn denied(why: &DenyReason, view: &View<'_>) -> String {
+    match why {
+        DenyReason::AdminNotNeeded => format!(
+            "The form says under “{}” that admin access is not needed. An API token always has it, so none is issued. \
+             Please ask for a kind with scopes where the instance offers one; or, if admin access is needed after all, \
+             change that part and reopen the issue.",
+            view.title(crate::domain::form::Field::AdminAccess)
+        ),
+        DenyReason::ClosedBy { by } => {
+            format!("{} said no by closing this issue. Reopening begins anew.", view.mention(*by))
+        }
+        DenyReason::LabelledBy { by } => {
+            format!("{} said no by label. Reopening begins anew.", view.mention(*by))
+        }
+    }
+}
+
+fn withdrawn(why: &WithdrawReason, view: &View<'_>) -> String {
+    match why {
+        WithdrawReason::ClosedBy { by: Some(by) } => {
+            format!("Closed by {} before it was decided. Reopening begins anew.", view.mention(*by))
+        }
+        WithdrawReason::ClosedBy { by: None } => {
+            "Closed before it was decided. Reopening begins anew.".to_owned()
+        }
+        WithdrawReason::TooLong => "Nobody decided in time. Reopening begins anew.".to_owned(),
+        WithdrawReason::Revoked { why } => {
+            format!("Taken back by an operator before anything was handed over: {}.", text::quote(why))
+        }
+    }
+}
+
+/// What happened to an attempt that did not reach its person.
+pub(super) fn attempt(attempt: &Attempt, record: &Record) -> Option<String> {
+    let AttemptState::Gone = attempt.state else { return None };
+    let delivered = attempt.delivery.as_ref().is_some_and(|delivery| delivery.message.is_some());
+    if delivered || matches!(record.phase, Phase::Ended { .. }) {
+        return None;
+    }
+    Some(format!(
+        "Attempt {} made a credential that reached nobody for certain; it was taken away and is dead.",
+        attempt.number
+    ))
+}
+
+/// Why a label does not count, and who could.
+pub fn refusal(why: &RefusalReason, role: &str, view: &View<'_>) -> String {
+    let manager = view.status.manager.map_or("the manager".to_owned(), |one| view.mention(one));
+    match why {
+        RefusalReason::NoEvent => "GitLab does not say who put it there.".to_owned(),
+        RefusalReason::NoActor => "the account that put it there no longer exists.".to_owned(),
+        RefusalReason::Author => "nobody approves an issue that they opened.".to_owned(),
+        RefusalReason::Beneficiary => "nobody approves a credential for themselves.".to_owned(),
+        RefusalReason::Ourselves | RefusalReason::Bot => "a bot cannot approve.".to_owned(),
+        RefusalReason::InactiveAccount => "that account is blocked or deactivated.".to_owned(),
+        RefusalReason::NotAMember => {
+            "they are not a member of this project with the role it takes.".to_owned()
+        }
+        RefusalReason::NotTheManager => format!("only {manager}, the manager, can give this approval."),
+        RefusalReason::NotAProvisioner => {
+            format!(
+                "only a provisioner of the instance can give it: {}.",
+                view.mentions(&view.status.provisioners)
+            )
+        }
+        RefusalReason::SamePerson => "the two approvals must come from two people.".to_owned(),
+        RefusalReason::ManagerFirst => {
+            format!("{manager}, the manager, approves first. Then put it on again.")
+        }
+        RefusalReason::EditedSince => {
+            format!(
+                "the description was edited after it. The {role} should read it again, then put the label on again."
+            )
+        }
+        RefusalReason::TermsChanged { .. } => {
+            "what would be issued is no longer what was approved:".to_owned()
+        }
+        RefusalReason::TooOld => "it is too old. Put it on again.".to_owned(),
+        RefusalReason::TakenOff => "it was taken off again.".to_owned(),
+        RefusalReason::FormFaults => "the form has faults; there is nothing to approve yet.".to_owned(),
+        RefusalReason::EarlierGeneration => "it is left over from before this issue was reopened.".to_owned(),
+        RefusalReason::Foreign => "it came along from another issue.".to_owned(),
+    }
+}
+
+/// What is not certain, and who can help.
+pub fn doubt(doubt: &Doubt) -> String {
+    let who = |role: &Role| match role {
+        Role::Requester => "the requester",
+        Role::Manager => "the manager",
+    };
+    match doubt {
+        Doubt::NoForm => "The form could not be read.".to_owned(),
+        Doubt::UnknownRequester { text } => format!("Nobody is known as {}: correct the requester in the form.", text::quote(text)),
+        Doubt::DirectoryUnreachable => "The directory cannot be read: an operator must mend it.".to_owned(),
+        Doubt::NotInDirectory { who: role } => format!("The directory does not know {}: whoever keeps it can add them.", who(role)),
+        Doubt::AmbiguousInDirectory { who: role } => format!("The directory has {} twice: whoever keeps it can mend that.", who(role)),
+        Doubt::InactiveInDirectory { who: role } => format!("The directory says that {} has left.", who(role)),
+        Doubt::NoManager => "The directory names no manager for the requester: whoever keeps it can add one.".to_owned(),
+        Doubt::OwnManager => "The directory names the requester as their own manager: whoever keeps it can mend that.".to_owned(),
+        Doubt::NotOnSlack => "Slack has nobody with the requester's address in the directory: one of the two must be corrected.".to_owned(),
+        Doubt::UnfitSlackAccount => "The requester's Slack account is deactivated, a guest's, a bot's or has another address; a secret is not sent there.".to_owned(),
+        Doubt::Unreachable { vendor } => format!("{} does not answer at the moment.", vendor.name()),
+        Doubt::RefusesUs { vendor } => format!("{} refuses our access: an operator must mend it.", vendor.name()),
+        Doubt::TokensSwitchedOff => format!("API token access is switched off in this {} account: its admin can switch it on.", Vendor::Zendesk.name()),
+        Doubt::LabelsChanged => "The approval labels are not the ones that were pinned: an operator must look and run `countersign labels pin`.".to_owned(),
+        Doubt::UnknownInstance => "This instance does not offer that kind of credential any more: an operator can say what it offers.".to_owned(),
+    }
+}
+
+/// Why a credential was taken away before anybody had it, for the log and `show`.
+pub fn take_away(why: TakeAwayReason) -> &'static str {
+    match why {
+        TakeAwayReason::SecretLost => "the process that held the secret ended",
+        TakeAwayReason::DeliveryRefused => "Slack refused to deliver it",
+        TakeAwayReason::DeliveryTooSlow => "Slack did not take it for ten minutes",
+        TakeAwayReason::DeliveryUnknown => "nobody knows whether it was delivered",
+        TakeAwayReason::WrongCredential => "it had another name or did not work",
+        TakeAwayReason::Unanswered => "the call that made it was not answered",
+        TakeAwayReason::RequestGone => "the request was gone",
+        TakeAwayReason::Ending => "its end",
+    }
+}
+
+/// What a holder of this kind can do; approvers read it before they approve.
+pub(super) fn power(kind: Kind) -> &'static str {
+    match kind {
+        Kind::ApiToken => {
+            "**Any holder of an API token can act as any user of that account, admins included.** Approve it only if \
+             that is needed."
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! What is owed to credentials that may exist: found, delivered or taken away, whatever else is going on.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::Draft;
+use crate::domain::phase::Phase;
+use crate::domain::plan::Action;
+use crate::domain::record::{Attempt, AttemptState, TakeAwayReason};
+
+/// After the call's own deadline, what it did may still be on its way for this long.
+const LANDING: SignedDuration = SignedDuration::from_mins(1);
+/// Between two looks for what an unanswered call did.
+const BETWEEN_LOOKS: SignedDuration = SignedDuration::from_mins(1);
+/// After three looks that found nothing, looks go on at this pace …
+const LATE_LOOKS: SignedDuration = SignedDuration::from_mins(10);
+/// … for this long.
+const LATE: SignedDuration = SignedDuration::from_hours(1);
+/// A secret that Slack does not take is held no longer than this.
+const IN_HAND: SignedDuration = SignedDuration::from_mins(10);
+
+impl Draft<'_> {
+    pub(super) fn settle_attempts(&mut self) {
+        for place in 0..self.attempts.len() {
+            let attempt = self.attempts[place].clone();
+            match attempt.state {
+                AttemptState::Intended => self.look_after(&attempt, attempt.deadline, LANDING, BETWEEN_LOOKS),
+                AttemptState::NotFound => self.late_look(&attempt),
+                AttemptState::Minted => self.send_or_take_away(place),
+                AttemptState::Sending => self.find_delivery(place),
+                AttemptState::Delivered => self.keep_or_end(place),
+                AttemptState::TakingAway { .. } => {
+                    self.act_when_ready(&attempt, Action::TakeAway { attempt: attempt.number })
+                }
+                AttemptState::NotMade | AttemptState::Gone => {}
+            }
+        }
+    }
+
+    /// Whether something of this request may exist that is not settled: nothing new is begun before it is.
+    pub(super) fn busy(&mut self) -> bool {
+        let unsettled = |state: &AttemptState| -> Option<bool> {
+            match state {
+                AttemptState::Minted | AttemptState::Sending => Some(true),
+                AttemptState::Intended | AttemptState::TakingAway { .. } => Some(false),
+                _ => None,
+            }
+        };
+        let Some(delivering) = self.attempts.iter().rev().find_map(|attempt| unsettled(&attempt.state))
+        else {
+            return false;
+        };
+        let since = self.now;
+        self.enter(if delivering { Phase::Delivering { since } } else { Phase::Issuing { since } });
+        true
+    }
+
+    fn look_after(
+        &mut self,
+        attempt: &Attempt,
+        start: Timestamp,
+        first: SignedDuration,
+        then: SignedDuration,
+    ) {
+        let ready = match attempt.looks.last() {
+            None => start.saturating_add(first),
+            Some(last) => last.saturating_add(then),
+        };
+        let ready = ready.unwrap_or(self.now).max(attempt.not_before.unwrap_or(start));
+        if ready <= self.now {
+            self.actions.push(Action::LookForUnanswered { attempt: attempt.number });
+        } else {
+            self.look_at(ready);
+        }
+    }
+
+    fn late_look(&mut self, attempt: &Attempt) {
+        if self.now.duration_since(attempt.deadline) <= LATE {
+            self.look_after(attempt, attempt.deadline, LATE_LOOKS, LATE_LOOKS);
+        }
+    }
+
+    fn wanted(&self) -> bool {
+        matches!(self.record.phase, Phase::Issuing { .. } | Phase::Delivering { .. })
+    }
+
+    fn send_or_take_away(&mut self, place: usize) {
+        let (number, minted_at) =
+            (self.attempts[place].number, self.attempts[place].minted_at.unwrap_or(self.now));
+        if self.snapshot.in_hand != Some(number) {
+            self.take_away(place, TakeAwayReason::SecretLost);
+        } else if !self.wanted() {
+            self.take_away(place, TakeAwayReason::RequestGone);
+        } else if self.now.duration_since(minted_at) > IN_HAND {
+            self.take_away(place, TakeAwayReason::DeliveryTooSlow);
+        } else {
+            let attempt = self.attempts[place].clone();
+            self.act_when_ready(&attempt, Action::Send { attempt: number });
+        }
+    }
+
+    fn find_delivery(&mut self, place: usize) {
+        if !self.wanted() {
+            return self.take_away(place, TakeAwayReason::RequestGone);
+        }
+        let attempt = self.attempts[place].clone();
+        let begun = attempt.delivery.as_ref().map_or(attempt.intent_at, |delivery| delivery.sent_at);
+        let ready =
+            attempt.looks.last().map_or(begun, |last| last.saturating_add(BETWEEN_LOOKS).unwrap_or(self.now));
+        let ready = ready.max(attempt.not_before.unwrap_or(ready));
+        if ready <= self.now {
+            self.actions.push(Action::LookForDelivery { attempt: attempt.number });
+        } else {
+            self.look_at(ready);
+        }
+    }
+
+    /// A delivered credential lives as long as its request is active.
+    fn keep_or_end(&mut self, place: usize) {
+        match self.record.phase {
+            Phase::Ending { .. } => self.take_away(place, TakeAwayReason::Ending),
+            Phase::Issuing { .. } | Phase::Delivering { .. } => self.activate(),
+            _ => {}
+        }
+    }
+
+    fn activate(&mut self) {
+        let Some(terms) = &self.record.issued else { return };
+        let ends_at = terms.ends_at;
+        self.enter(Phase::Active { since: self.now, ends_at });
+    }
+
+    fn take_away(&mut self, place: usize, why: TakeAwayReason) {
+        let attempt = &mut self.attempts[place];
+        attempt.state = AttemptState::TakingAway { why };
+        (attempt.failures, attempt.not_before) = (0, None);
+        attempt.looks.clear();
+        let number = attempt.number;
+        self.actions.push(Action::TakeAway { attempt: number });
+        self.event("credential.taking_away", serde_json::json!({"attempt": number, "why": why}));
+    }
+
+    fn act_when_ready(&mut self, attempt: &Attempt, action: Action) {
+        match attempt.not_before.filter(|ready| *ready > self.now) {
+            Some(ready) => self.look_at(ready),
+            None => self.actions.push(action),
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! Active, ending, and after the end: closing, reopening, blocked. None of it depends on the issue's text.
+
+use serde_json::json;
+
+use super::{CLOSING, Draft};
+use crate::domain::ids::EventId;
+use crate::domain::phase::{Closing, EndReason, Phase};
+use crate::domain::plan::Action;
+use crate::domain::record::{Attempt, AttemptState, Slot, TakeAwayReason};
+use crate::domain::snapshot::IssueView;
+
+impl Draft<'_> {
+    pub(super) fn active(&mut self, ends_at: jiff::Timestamp) {
+        if ends_at <= self.now { self.end(EndReason::Due) } else { self.look_at(ends_at) }
+    }
+
+    pub(super) fn end(&mut self, why: EndReason) {
+        self.enter(Phase::Ending { since: self.now, why });
+        for place in 0..self.attempts.len() {
+            if self.attempts[place].state == AttemptState::Delivered {
+                self.attempts[place].state = AttemptState::TakingAway { why: TakeAwayReason::Ending };
+                let attempt = self.attempts[place].number;
+                self.actions.push(Action::TakeAway { attempt });
+            }
+        }
+    }
+
+    /// Ended once nothing of it is alive: looked at, not believed.
+    pub(super) fn ending(&mut self) {
+        let alive = |attempt: &Attempt| attempt.is_live() || attempt.is_unsettled();
+        if self.attempts.iter().any(alive) {
+            return;
+        }
+        let Phase::Ending { why, .. } = self.record.phase.clone() else { return };
+        let found_gone = self.attempts.iter().rev().find(|attempt| attempt.credential.is_some());
+        let found_gone = found_gone.is_some_and(|attempt| attempt.found_gone);
+        self.enter(Phase::Ended { since: self.now, why, found_gone, closing: Closing::Wanted });
+        self.over();
+    }
+
+    /// Denied, withdrawn or ended: see the issue closed, and notice when it is opened again.
+    pub(super) fn over(&mut self) {
+        let snapshot = self.snapshot;
+        let IssueView::Seen(issue) = &snapshot.issue else { return self.look_for_closing() };
+        match (self.closing(), issue.open) {
+            (Closing::Wanted, true) => {
+                self.actions.push(Action::CloseIssue);
+                self.look_in(CLOSING);
+            }
+            (Closing::Wanted | Closing::No, false) => self.set_closing(Closing::Seen),
+            (Closing::Seen, true) => self.reopened(issue),
+            (Closing::Seen, false) | (Closing::No, true) => {}
+        }
+    }
+
+    fn look_for_closing(&mut self) {
+        if self.closing() == Closing::Wanted && self.snapshot.issue == IssueView::Unknown {
+            self.look_in(super::DOUBT);
+        }
+    }
+
+    pub(super) fn closing(&self) -> Closing {
+        match &self.record.phase {
+            Phase::Incomplete { closing, .. }
+            | Phase::Ended { closing, .. }
+            | Phase::Denied { closing, .. }
+            | Phase::Withdrawn { closing, .. } => *closing,
+            _ => Closing::No,
+        }
+    }
+
+    pub(super) fn set_closing(&mut self, to: Closing) {
+        self.record.phase.set_closing(to);
+    }
+
+    /// A new generation: nothing carries over, and an earlier credential must be proven gone first.
+    fn reopened(&mut self, issue: &crate::domain::observed::Issue) {
+        if self.attempts.iter().any(Attempt::is_unsettled) {
+            self.status.waits_for_gone = true;
+            return self.look_in(CLOSING);
+        }
+        let watermark = self.snapshot.events.iter().map(|event| event.id).max().unwrap_or(EventId(0));
+        self.record.generation += 1;
+        self.record.generation_since = self.now;
+        self.record.manager = Slot::above(watermark);
+        self.record.provisioner = Slot::above(watermark);
+        self.record.issued = None;
+        self.event("generation.begun", json!({"generation": self.record.generation, "watermark": watermark}));
+        self.enter(Phase::New);
+        self.undecided(issue);
+    }
+
+    /// A provisioner who puts the label on anew asks for another try.
+    pub(super) fn blocked(&mut self) {
+        let snapshot = self.snapshot;
+        let IssueView::Seen(issue) = &snapshot.issue else { return };
+        let usable =
+            issue.open && issue.is_issue && issue.moved_to.is_none() && issue.id == self.record.issue;
+        if usable && self.provisioner_asks_again(issue) {
+            self.unblock();
+            self.before_active();
+        }
+    }
+}

@@ -1,0 +1,387 @@
+//! What is new: the form, the two approvals, and whether to mint.
+
+use jiff::SignedDuration;
+use serde_json::json;
+
+use super::{DOUBT, Draft};
+use crate::domain::approval::{
+    Approver, Case, Verdict, judge_manager, judge_provisioner, last_event, may_deny,
+};
+use crate::domain::form::{self, AdminAccess, Fault, Form};
+use crate::domain::ids::CredentialId;
+use crate::domain::naming;
+use crate::domain::observed::Issue;
+use crate::domain::phase::{BlockReason, Closing, DenyReason, Phase, WithdrawReason};
+use crate::domain::plan::{Action, Mint};
+use crate::domain::policy::{OnIncomplete, Pin};
+use crate::domain::record::{AttemptState, Refusal, RefusalReason};
+use crate::domain::snapshot::{Doubt, Vendor};
+use crate::domain::terms::{Kind, Terms};
+
+/// At most this many labels are taken off an issue within an hour; after that it is only said.
+const REMOVALS_AN_HOUR: usize = 5;
+/// Attempts of one generation; after that a person must look.
+const ATTEMPTS: usize = 3;
+
+impl Draft<'_> {
+    pub(super) fn undecided(&mut self, issue: &Issue) {
+        let reading = self.read_form(issue);
+        let terms = self.terms(&reading);
+        if let Ok(terms) = &terms {
+            self.show(terms);
+        }
+        if self.is_over(issue, &reading, &terms) {
+            return;
+        }
+        match reading {
+            Err(faults) => self.incomplete(issue, faults),
+            Ok(form) => {
+                self.record.faults.clear();
+                self.approvals(issue, &form, &terms);
+            }
+        }
+    }
+
+    fn read_form(&self, issue: &Issue) -> Result<Form, Vec<Fault>> {
+        let expected = "the template's marker line, which is gone: paste the template again".to_owned();
+        if !form::carries_marker(&issue.description, &self.policy.marker) {
+            return Err(vec![Fault { field: None, found: String::new(), expected, essential: false }]);
+        }
+        form::check(&form::read(&issue.description, &self.policy.titles), self.policy, self.now)
+    }
+
+    /// What would be issued, or the first thing that is not known.
+    fn terms(&self, reading: &Result<Form, Vec<Fault>>) -> Result<Terms, Doubt> {
+        let form = reading.as_ref().map_err(|_| Doubt::NoForm)?;
+        let parties = &self.snapshot.parties;
+        let instance = self.policy.instance(&form.instance).ok_or(Doubt::UnknownInstance)?;
+        let beneficiary = parties.beneficiary.as_ref().map_err(Clone::clone)?;
+        let slack = parties.slack.as_ref().map_err(Clone::clone)?;
+        let owner = parties.owner.as_ref().map_err(Clone::clone)?;
+        let name =
+            naming::render(&instance.name_template, &self.record.url, &beneficiary.name, form.remove_on);
+        Ok(Terms {
+            installation: self.policy.installation.clone(),
+            issue: self.record.issue,
+            generation: self.record.generation,
+            instance: instance.key.clone(),
+            instance_name: instance.name.clone(),
+            instance_url: instance.url.clone(),
+            kind: form.kind,
+            name,
+            owner: *owner,
+            scopes: Vec::new(),
+            ends_at: form.ends_at,
+            beneficiary: beneficiary.id,
+            slack_user: slack.id.clone(),
+            fields: form.fields.clone(),
+            policy: self.policy.version(),
+        })
+    }
+
+    fn show(&mut self, terms: &Terms) {
+        self.status.terms = Some(terms.clone());
+        let instance = self.policy.instance(&terms.instance);
+        self.status.provisioners = instance.map(|one| one.provisioners.clone()).unwrap_or_default();
+        self.status.manager = self.snapshot.parties.manager.as_ref().ok().map(|manager| manager.id);
+    }
+
+    /// Closed by somebody, denied by a label, waited too long, or asking for more than is needed.
+    fn is_over(
+        &mut self,
+        issue: &Issue,
+        reading: &Result<Form, Vec<Fault>>,
+        terms: &Result<Terms, Doubt>,
+    ) -> bool {
+        let since = self.now;
+        let end = if issue.open { self.said_no(issue, reading, terms) } else { self.closed(issue, terms) };
+        let Some(phase) = end.or_else(|| self.too_long(since)) else { return false };
+        self.enter(phase);
+        if self.closing() == Closing::Wanted {
+            self.over();
+        }
+        true
+    }
+
+    fn closed(&mut self, issue: &Issue, terms: &Result<Terms, Doubt>) -> Option<Phase> {
+        if matches!(self.record.phase, Phase::Incomplete { closing: Closing::Wanted | Closing::Seen, .. }) {
+            self.set_closing(Closing::Seen);
+            return None;
+        }
+        let (since, closing) = (self.now, Closing::Seen);
+        let denier = issue.closed_by.filter(|actor| may_deny(&self.case(issue, terms), *actor));
+        Some(match denier {
+            Some(by) => Phase::Denied { since, why: DenyReason::ClosedBy { by }, closing },
+            None => {
+                Phase::Withdrawn { since, why: WithdrawReason::ClosedBy { by: issue.closed_by }, closing }
+            }
+        })
+    }
+
+    fn said_no(
+        &self,
+        issue: &Issue,
+        reading: &Result<Form, Vec<Fault>>,
+        terms: &Result<Terms, Doubt>,
+    ) -> Option<Phase> {
+        let (since, closing) = (self.now, Closing::Wanted);
+        if let Ok(Form { kind: Kind::ApiToken, admin_access: AdminAccess::NotNeeded, .. }) = reading {
+            return Some(Phase::Denied { since, why: DenyReason::AdminNotNeeded, closing });
+        }
+        let pin = self.snapshot.project.pins.as_ref()?.denied.as_ref()?;
+        let event =
+            last_event(self.snapshot, pin).filter(|event| event.added && issue.labels.contains(&pin.name))?;
+        let above = event.id > self.record.manager.watermark.min(self.record.provisioner.watermark);
+        let by = event.actor.filter(|actor| above && may_deny(&self.case(issue, terms), *actor))?;
+        Some(Phase::Denied { since, why: DenyReason::LabelledBy { by }, closing })
+    }
+
+    fn too_long(&mut self, since: jiff::Timestamp) -> Option<Phase> {
+        let deadline = self.record.generation_since.saturating_add(self.policy.pending_max).ok()?;
+        let waiting = !matches!(self.record.phase, Phase::Issuing { .. } | Phase::Delivering { .. });
+        self.look_at(deadline.max(self.now));
+        let over = waiting && self.now >= deadline;
+        over.then_some(Phase::Withdrawn { since, why: WithdrawReason::TooLong, closing: Closing::Wanted })
+    }
+
+    fn case<'c>(&'c self, issue: &'c Issue, terms: &'c Result<Terms, Doubt>) -> Case<'c> {
+        let (snapshot, policy) = (self.snapshot, self.policy);
+        Case { snapshot, issue, author: self.record.author, policy, terms, now: self.now }
+    }
+
+    fn incomplete(&mut self, issue: &Issue, faults: Vec<Fault>) {
+        let close =
+            faults.iter().any(|fault| fault.essential) && self.policy.on_incomplete == OnIncomplete::Close;
+        if self.record.faults != faults {
+            self.event("form.faults", json!(faults));
+        }
+        self.record.faults = faults;
+        self.record.doubts.clear();
+        if let Some(pins) = self.snapshot.project.pins.clone() {
+            self.refuse_if_there(issue, Approver::Manager, &pins.manager);
+            self.refuse_if_there(issue, Approver::Provisioner, &pins.provisioner);
+        }
+        let seen = if issue.open { Closing::No } else { Closing::Seen };
+        let closing = if close && issue.open { Closing::Wanted } else { seen };
+        self.enter(Phase::Incomplete { since: self.now, closing });
+        self.set_closing(closing);
+        if closing == Closing::Wanted {
+            self.actions.push(Action::CloseIssue);
+            self.look_in(super::CLOSING);
+        }
+    }
+
+    fn refuse_if_there(&mut self, issue: &Issue, role: Approver, pin: &Pin) {
+        let event = last_event(self.snapshot, pin).map(|event| event.id);
+        if issue.labels.contains(&pin.name) {
+            self.refuse(role, pin, event, RefusalReason::FormFaults);
+        } else {
+            self.taken_off(role, pin);
+        }
+    }
+
+    fn approvals(&mut self, issue: &Issue, form: &Form, terms: &Result<Terms, Doubt>) {
+        if !issue.open {
+            // Closed by us for its faults and mended since: it goes on when it is opened again.
+            return;
+        }
+        let Some(pins) = self.snapshot.project.pins.clone() else {
+            return self.wait(Phase::AwaitingManager { since: self.now }, vec![Doubt::LabelsChanged]);
+        };
+        let manager = judge_manager(&self.case(issue, terms), &self.record.manager, &pins.manager);
+        let case = self.case(issue, terms);
+        let provisioner = judge_provisioner(&case, &self.record.provisioner, &pins.provisioner, &manager);
+        self.take(Approver::Manager, &pins.manager, &manager);
+        self.take(Approver::Provisioner, &pins.provisioner, &provisioner);
+        self.go_on(form, terms, [&manager, &provisioner]);
+    }
+
+    fn go_on(&mut self, form: &Form, terms: &Result<Terms, Doubt>, verdicts: [&Verdict; 2]) {
+        let since = self.now;
+        let doubts = self.doubts(terms, verdicts);
+        let next = match verdicts {
+            [Verdict::Counts(_), Verdict::Counts(_)] if doubts.is_empty() => Phase::Issuing { since },
+            [Verdict::Counts(_), _] => Phase::AwaitingProvisioner { since },
+            // What cannot be told just now is no reason to go back.
+            [Verdict::Unknown(_), _] if self.record.manager.bound.is_some() => {
+                Phase::AwaitingProvisioner { since }
+            }
+            _ => Phase::AwaitingManager { since },
+        };
+        if let (Phase::Issuing { .. }, Ok(terms)) = (&next, terms) {
+            return self.issue(form, terms);
+        }
+        self.wait(next, doubts);
+    }
+
+    /// Everything that is not known and that the people should be told of, each once.
+    fn doubts(&self, terms: &Result<Terms, Doubt>, verdicts: [&Verdict; 2]) -> Vec<Doubt> {
+        let parties = &self.snapshot.parties;
+        let listing = match &self.snapshot.listing {
+            Some(Err(doubt)) => Some(doubt.clone()),
+            _ => None,
+        };
+        let from_verdicts = verdicts.into_iter().filter_map(|verdict| match verdict {
+            Verdict::Unknown(doubt) => Some(doubt.clone()),
+            _ => None,
+        });
+        let mut doubts: Vec<Doubt> = Vec::new();
+        let known = [terms.as_ref().err().cloned(), parties.manager.as_ref().err().cloned()];
+        let others = [parties.slack.as_ref().err().cloned(), parties.owner.as_ref().err().cloned(), listing];
+        for doubt in known.into_iter().chain(others).flatten().chain(from_verdicts) {
+            if !doubts.contains(&doubt) {
+                doubts.push(doubt);
+            }
+        }
+        doubts
+    }
+
+    fn wait(&mut self, phase: Phase, doubts: Vec<Doubt>) {
+        if !doubts.is_empty() {
+            self.look_in(DOUBT);
+        }
+        if self.record.doubts != doubts {
+            self.event("request.doubts", json!(doubts));
+        }
+        self.record.doubts = doubts;
+        self.enter(phase);
+    }
+
+    /// Both count. Everything is checked that can still stop it; then one attempt is begun.
+    fn issue(&mut self, form: &Form, terms: &Terms) {
+        let since = self.now;
+        let instance = self.policy.instance(&form.instance);
+        if !instance.is_some_and(|instance| instance.kinds.contains(&form.kind)) {
+            return self.wait(Phase::AwaitingProvisioner { since }, vec![Doubt::UnknownInstance]);
+        }
+        let Some(Ok(listing)) = &self.snapshot.listing else {
+            return self.wait(
+                Phase::AwaitingProvisioner { since },
+                vec![Doubt::Unreachable { vendor: Vendor::Zendesk }],
+            );
+        };
+        let listed_before: Vec<CredentialId> =
+            listing.iter().filter(|token| token.name == terms.name).map(|token| token.id).collect();
+        self.wait(Phase::Issuing { since }, Vec::new());
+        if self.snapshot.halted.is_some() {
+            return self.look_in(DOUBT);
+        }
+        if self.tried_enough() {
+            return self.enter(Phase::Blocked { since, why: BlockReason::TooManyAttempts });
+        }
+        if let Some(ready) =
+            self.attempts.last().and_then(|last| last.not_before).filter(|ready| *ready > self.now)
+        {
+            return self.look_at(ready);
+        }
+        let number = self.attempts.iter().map(|attempt| attempt.number).max().unwrap_or(0) + 1;
+        self.record.issued = Some(terms.clone());
+        let (generation, terms) = (self.record.generation, terms.clone());
+        self.actions.push(Action::Mint(Box::new(Mint { number, generation, terms, listed_before })));
+    }
+
+    fn tried_enough(&self) -> bool {
+        let counts = self.attempts.iter().filter(|attempt| {
+            let this_generation = attempt.generation == self.record.generation;
+            this_generation
+                && attempt.number > self.record.attempt_floor
+                && attempt.state != AttemptState::NotMade
+        });
+        counts.count() >= ATTEMPTS
+    }
+
+    fn take(&mut self, role: Approver, pin: &Pin, verdict: &Verdict) {
+        match verdict {
+            Verdict::Counts(bound) => {
+                let slot = self.slot(role);
+                if slot.bound.as_ref() != Some(bound) {
+                    slot.bound = Some(*bound.clone());
+                    slot.last_refusal = None;
+                    self.event("approval.bound", json!({"role": role.key(), "evidence": bound}));
+                }
+            }
+            Verdict::Absent => self.taken_off(role, pin),
+            Verdict::Refused { event, why } => self.refuse(role, pin, *event, why.clone()),
+            Verdict::Unknown(_) => {}
+        }
+    }
+
+    fn slot(&mut self, role: Approver) -> &mut crate::domain::record::Slot {
+        match role {
+            Approver::Manager => &mut self.record.manager,
+            Approver::Provisioner => &mut self.record.provisioner,
+        }
+    }
+
+    /// A label that was there and counted, and is not there any more.
+    fn taken_off(&mut self, role: Approver, pin: &Pin) {
+        let at = self.now;
+        let last = last_event(self.snapshot, pin).map(|event| event.id);
+        let slot = self.slot(role);
+        let Some(bound) = slot.bound.take() else { return };
+        slot.watermark = slot.watermark.max(last.unwrap_or(bound.event)).max(bound.event);
+        let (event, username) = (Some(bound.event), Some(bound.username));
+        slot.last_refusal = Some(Refusal { event, username, why: RefusalReason::TakenOff, at });
+        self.event(
+            "approval.voided",
+            json!({"role": role.key(), "event": bound.event, "why": RefusalReason::TakenOff}),
+        );
+    }
+
+    /// The event is spent, the label comes off, and the comment will say why.
+    fn refuse(
+        &mut self,
+        role: Approver,
+        pin: &Pin,
+        event: Option<crate::domain::ids::EventId>,
+        why: RefusalReason,
+    ) {
+        let username = self.actor_name(event);
+        let at = self.now;
+        let slot = self.slot(role);
+        let known = slot.last_refusal.as_ref().is_some_and(|last| last.event == event && last.why == why);
+        let was_bound = slot.bound.take().is_some();
+        slot.watermark = slot.watermark.max(event.unwrap_or_default());
+        if was_bound || !known {
+            slot.last_refusal = Some(Refusal { event, username, why: why.clone(), at });
+            let kind = if was_bound { "approval.voided" } else { "approval.refused" };
+            self.event(kind, json!({"role": role.key(), "event": event, "why": why}));
+        }
+        self.remove_label(pin);
+    }
+
+    fn actor_name(&self, event: Option<crate::domain::ids::EventId>) -> Option<String> {
+        let event = self.snapshot.events.iter().find(|one| Some(one.id) == event)?;
+        let actor = event.actor?;
+        let account = self.snapshot.accounts.get(&actor).and_then(|account| account.as_ref().ok());
+        account.map(|account| account.username.clone()).or_else(|| self.status.names.get(&actor).cloned())
+    }
+
+    fn remove_label(&mut self, pin: &Pin) {
+        let hour_ago = self.now.saturating_sub(SignedDuration::from_hours(1)).unwrap_or(self.now);
+        self.record.removals.retain(|at| *at > hour_ago);
+        if self.record.removals.len() < REMOVALS_AN_HOUR {
+            self.record.removals.push(self.now);
+            self.actions.push(Action::RemoveLabel { name: pin.name.clone() });
+        } else {
+            self.status.removals_capped = true;
+            self.look_in(SignedDuration::from_hours(1));
+        }
+    }
+
+    /// Whether a provisioner put the label on after the one that was spent on what is blocked now.
+    pub(super) fn provisioner_asks_again(&self, issue: &Issue) -> bool {
+        let Some(pins) = self.snapshot.project.pins.clone() else { return false };
+        let slot = &self.record.provisioner;
+        let spent = slot.bound.as_ref().map(|bound| bound.event).max(Some(slot.watermark));
+        let newer = last_event(self.snapshot, &pins.provisioner)
+            .filter(|event| Some(event.id) > spent && event.added);
+        if newer.is_none() {
+            return false;
+        }
+        let terms = self.terms(&self.read_form(issue));
+        let case = self.case(issue, &terms);
+        let manager = judge_manager(&case, &self.record.manager, &pins.manager);
+        matches!(judge_provisioner(&case, slot, &pins.provisioner, &manager), Verdict::Counts(_))
+    }
+}

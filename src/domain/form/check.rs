@@ -1,0 +1,196 @@
+//! Answers to a form, or to all its faults at once.
+
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Span, Timestamp};
+
+use super::markdown::{Answer, Answers};
+use super::{AdminAccess, Fault, Field, Form};
+use crate::domain::policy::Policy;
+use crate::domain::terms::Kind;
+
+/// The day on which Zendesk ends all API tokens.
+/// Source: Zendesk, "Migrating from API tokens to OAuth access tokens".
+const LAST_DAY_OF_API_TOKENS: Date = jiff::civil::date(2027, 4, 30);
+
+/// What people write where they mean that admin access is not needed.
+const NOT_NEEDED: [&str; 8] = [
+    "no",
+    "none",
+    "not needed",
+    "not required",
+    "n/a",
+    "na",
+    "it is not needed",
+    "admin access is not needed",
+];
+
+/// Turns answers into a form. `Err` holds every fault, in the order of the template.
+pub fn check(answers: &Answers, policy: &Policy, now: Timestamp) -> Result<Form, Vec<Fault>> {
+    let mut faults = Faults { answers, list: Vec::new() };
+    faults.repeated();
+    let instance = instance(&mut faults, policy);
+    let kind = kind(&mut faults, policy, instance.as_deref());
+    let purpose = faults.required(Field::Purpose, "what will use the credential, and what for", true);
+    let admin_access = admin_access(&mut faults);
+    scopes(&mut faults, kind);
+    let remove_on = remove_on(&mut faults, policy, now, kind);
+    let requester = faults.optional(Field::Requester);
+    faults.list.sort_by_key(|fault| fault.field);
+    let whole = || Some((instance?, kind?, purpose?, admin_access?, remove_on?));
+    match whole() {
+        Some((instance, kind, _purpose, admin_access, (remove_on, ends_at))) if faults.list.is_empty() => {
+            let fields = filled(answers);
+            Ok(Form { instance, kind, admin_access, remove_on, ends_at, requester, fields })
+        }
+        _ => Err(faults.list),
+    }
+}
+
+struct Faults<'a> {
+    answers: &'a Answers,
+    list: Vec<Fault>,
+}
+
+impl<'a> Faults<'a> {
+    fn add(&mut self, field: Field, found: &str, expected: impl Into<String>) {
+        let (found, expected) = (found.to_owned(), expected.into());
+        self.list.push(Fault { field: Some(field), found, expected, essential: false });
+    }
+
+    fn answer(&self, field: Field) -> Option<&'a Answer> {
+        self.answers.by_field.get(&field).filter(|answer| answer.entries().next().is_some())
+    }
+
+    fn optional(&self, field: Field) -> Option<String> {
+        self.answer(field).map(Answer::whole)
+    }
+
+    fn required(&mut self, field: Field, expected: &str, essential: bool) -> Option<String> {
+        let found = self.optional(field);
+        if found.is_none() {
+            let (found, expected) = (String::new(), expected.to_owned());
+            self.list.push(Fault { field: Some(field), found, expected, essential });
+        }
+        found
+    }
+
+    fn repeated(&mut self) {
+        let answers = self.answers;
+        for field in &answers.repeated {
+            self.add(*field, "this part more than once", "each part once");
+        }
+    }
+
+    /// The one choice among `choices`: `Err` holds what people should read.
+    fn choice<T: Clone>(&mut self, field: Field, choices: &[(Vec<&str>, T)], expected: &str) -> Option<T> {
+        let found = self.required(field, expected, false)?;
+        let entries: Vec<&str> = self.answer(field)?.entries().collect();
+        let named = |entry: &str| {
+            let is_it = |names: &Vec<&str>| names.iter().any(|name| name.eq_ignore_ascii_case(entry.trim()));
+            choices.iter().find(|(names, _)| is_it(names)).map(|(_, value)| value.clone())
+        };
+        match entries.as_slice() {
+            [one] if named(one).is_some() => named(one),
+            _ => {
+                self.add(field, &found, expected);
+                None
+            }
+        }
+    }
+}
+
+fn instance(faults: &mut Faults<'_>, policy: &Policy) -> Option<String> {
+    let choices: Vec<(Vec<&str>, String)> = policy
+        .instances
+        .iter()
+        .map(|instance| (vec![instance.name.as_str(), instance.key.as_str()], instance.key.clone()))
+        .collect();
+    let names: Vec<&str> = policy.instances.iter().map(|instance| instance.name.as_str()).collect();
+    faults.choice(Field::Instance, &choices, &format!("one of: {}", names.join(", ")))
+}
+
+fn kind(faults: &mut Faults<'_>, policy: &Policy, instance: Option<&str>) -> Option<Kind> {
+    let offered = match instance.and_then(|key| policy.instance(key)) {
+        Some(instance) => instance.kinds.clone(),
+        None => vec![Kind::ApiToken],
+    };
+    let choices: Vec<(Vec<&str>, Kind)> =
+        offered.iter().map(|kind| (vec![kind.title(), kind.key()], *kind)).collect();
+    let names: Vec<&str> = offered.iter().map(|kind| kind.title()).collect();
+    faults.choice(Field::Kind, &choices, &format!("one of: {}", names.join(", ")))
+}
+
+fn admin_access(faults: &mut Faults<'_>) -> Option<AdminAccess> {
+    let reason = faults.required(Field::AdminAccess, "the reason, or: not needed", false)?;
+    let plain = reason.trim().trim_end_matches('.').to_lowercase();
+    if NOT_NEEDED.contains(&plain.as_str()) {
+        return Some(AdminAccess::NotNeeded);
+    }
+    Some(AdminAccess::Needed(reason))
+}
+
+fn scopes(faults: &mut Faults<'_>, kind: Option<Kind>) {
+    let Some(Kind::ApiToken) = kind else { return };
+    if let Some(found) = faults.optional(Field::Scopes) {
+        faults.add(Field::Scopes, &found, "nothing: an API token has no scopes");
+    }
+}
+
+fn remove_on(
+    faults: &mut Faults<'_>,
+    policy: &Policy,
+    now: Timestamp,
+    kind: Option<Kind>,
+) -> Option<(Date, Timestamp)> {
+    let expected = "the last day it should work, as YYYY-MM-DD";
+    let found = faults.required(Field::RemoveOn, expected, true)?;
+    let Some((date, ends_at)) =
+        strict_date(&found).and_then(|date| Some((date, end_of(date, &policy.zone)?)))
+    else {
+        faults.add(Field::RemoveOn, &found, expected);
+        return None;
+    };
+    if ends_at.duration_since(now) < SignedDuration::from_hours(24) {
+        faults.add(Field::RemoveOn, &found, "a day at least one whole day ahead");
+        return None;
+    }
+    let (latest, why) = latest_day(policy, now, kind);
+    if date > latest {
+        faults.add(Field::RemoveOn, &found, format!("a day not after {latest}: {why}"));
+        return None;
+    }
+    Some((date, ends_at))
+}
+
+fn latest_day(policy: &Policy, now: Timestamp, kind: Option<Kind>) -> (Date, String) {
+    let today = now.to_zoned(policy.zone.clone()).date();
+    let by_policy = today.saturating_add(Span::new().days(policy.max_lifetime_days));
+    let why = format!("at most {} days", policy.max_lifetime_days);
+    match kind {
+        Some(Kind::ApiToken) if LAST_DAY_OF_API_TOKENS < by_policy => {
+            (LAST_DAY_OF_API_TOKENS, "on that day Zendesk ends all API tokens".to_owned())
+        }
+        _ => (by_policy, why),
+    }
+}
+
+/// `YYYY-MM-DD` and nothing else.
+fn strict_date(text: &str) -> Option<Date> {
+    let shape = |(place, byte): (usize, u8)| {
+        if matches!(place, 4 | 7) { byte == b'-' } else { byte.is_ascii_digit() }
+    };
+    let fits = text.len() == 10 && text.bytes().enumerate().all(shape);
+    fits.then(|| text.parse().ok()).flatten()
+}
+
+/// The instant at which `date` is over in `zone`.
+fn end_of(date: Date, zone: &TimeZone) -> Option<Timestamp> {
+    let next_day = date.tomorrow().ok()?;
+    Some(next_day.to_zoned(zone.clone()).ok()?.timestamp())
+}
+
+fn filled(answers: &Answers) -> std::collections::BTreeMap<String, String> {
+    let filled = answers.by_field.iter().filter(|(_, answer)| answer.entries().next().is_some());
+    filled.map(|(field, answer)| (field.key().to_owned(), answer.whole())).collect()
+}

@@ -1,0 +1,252 @@
+//! Everything that `decide` may look at, in one value: what the vendors say now, what the directory says now,
+//! and what we remember.
+//!
+//! What could not be found out is a [`Doubt`] in its place, never a default. Doubt means no.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::form::Form;
+use super::ids::{Email, IssueKey, UserId, ZendeskUserId};
+use super::observed::{Account, Edit, Issue, LabelEvent, ListedToken, SlackPerson};
+use super::policy::Pins;
+use super::record::{Attempt, Authority, Record};
+
+/// One look at one issue.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    /// Which issue.
+    pub key: IssueKey,
+    /// The project it is in.
+    pub project: Project,
+    /// A person said that this older issue is a request all the same.
+    pub adopted: bool,
+    /// Why nothing may be issued anywhere, if so.
+    pub halted: Option<String>,
+    /// The issue.
+    pub issue: IssueView,
+    /// All its label events.
+    pub events: Vec<LabelEvent>,
+    /// The last edit of its description, if it was ever edited.
+    pub last_edit: Option<Edit>,
+    /// Where it came from.
+    pub origin: Origin,
+    /// The accounts of everybody whose label event may matter.
+    pub accounts: BTreeMap<UserId, Result<Account, Doubt>>,
+    /// Who is concerned, as far as the form tells.
+    pub parties: Parties,
+    /// What we remember.
+    pub record: Option<Record>,
+    /// The ledger of attempts, by number.
+    pub attempts: Vec<Attempt>,
+    /// What a person told us to do.
+    pub orders: Vec<Order>,
+    /// What is listed at the instance, where this look needs to know.
+    pub listing: Option<Result<Vec<ListedToken>, Doubt>>,
+    /// The attempt whose secret this process holds.
+    pub in_hand: Option<u32>,
+}
+
+/// The project of an issue.
+#[derive(Debug, Clone, Default)]
+pub struct Project {
+    /// When the installation was set up there; `None`: not yet, and nothing is a request.
+    pub set_up_at: Option<Timestamp>,
+    /// The pinned labels, if they are what they were pinned as.
+    pub pins: Option<Pins>,
+}
+
+/// What was seen of an issue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum IssueView {
+    /// It is there.
+    Seen(Box<Issue>),
+    /// Deleted, or hidden from us: GitLab answers both the same.
+    Gone,
+    /// GitLab did not answer. Nothing is decided; only what is due goes on.
+    Unknown,
+}
+
+/// Where an issue came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// Created here.
+    Here,
+    /// Moved here from another project.
+    Moved,
+    /// Cloned from another issue.
+    Cloned,
+}
+
+/// The people a request concerns. Each is known, or it is known why not.
+#[derive(Debug, Clone)]
+pub struct Parties {
+    /// Who the credential is for.
+    pub beneficiary: Result<Person, Doubt>,
+    /// Their manager.
+    pub manager: Result<Manager, Doubt>,
+    /// Their Slack account.
+    pub slack: Result<SlackPerson, Doubt>,
+    /// Our own user at the instance.
+    pub owner: Result<ZendeskUserId, Doubt>,
+    /// User names, to show; never to decide.
+    pub names: BTreeMap<UserId, String>,
+}
+
+/// A person, by the directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Person {
+    /// At GitLab.
+    pub id: UserId,
+    /// Their name.
+    pub name: String,
+    /// Their address, which Slack knows them by.
+    pub email: Email,
+}
+
+/// A manager, with the directory's answer as evidence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Manager {
+    /// At GitLab.
+    pub id: UserId,
+    /// The evidence.
+    pub authority: Authority,
+}
+
+/// A person's order, given on the command line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Order {
+    /// To mark it done.
+    pub id: String,
+    /// What to do.
+    pub kind: OrderKind,
+    /// Their words.
+    pub why: String,
+    /// Who gave it.
+    pub by: String,
+}
+
+/// What a person can order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OrderKind {
+    /// Take the credential away, or issue none.
+    Revoke,
+    /// Try again what is blocked.
+    Retry,
+}
+
+/// Something that must be known and is not. Nothing is issued, and the comment says what and who can help.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "doubt", rename_all = "snake_case")]
+pub enum Doubt {
+    /// The form could not be read, so nobody knows who is concerned.
+    NoForm,
+    /// The form names a requester that nobody can be found for.
+    UnknownRequester {
+        /// As typed.
+        text: String,
+    },
+    /// The directory did not answer, or has faults.
+    DirectoryUnreachable,
+    /// A person is not in the directory.
+    NotInDirectory {
+        /// Which.
+        who: Role,
+    },
+    /// A person is in the directory twice.
+    AmbiguousInDirectory {
+        /// Which.
+        who: Role,
+    },
+    /// The directory says that a person left.
+    InactiveInDirectory {
+        /// Which.
+        who: Role,
+    },
+    /// The directory names no manager.
+    NoManager,
+    /// The directory names the person themselves.
+    OwnManager,
+    /// Slack has nobody with that address.
+    NotOnSlack,
+    /// The Slack account is deactivated, a bot, a guest, in another workspace or has another address.
+    UnfitSlackAccount,
+    /// A vendor did not answer, or not now.
+    Unreachable {
+        /// Which.
+        vendor: Vendor,
+    },
+    /// A vendor refuses us: an operator must mend our access.
+    RefusesUs {
+        /// Which.
+        vendor: Vendor,
+    },
+    /// API token access is switched off in the Zendesk account.
+    TokensSwitchedOff,
+    /// The approval labels are not pinned, or are no longer what was pinned.
+    LabelsChanged,
+    /// The instance of the form is not in the configuration any more.
+    UnknownInstance,
+}
+
+/// Whom a doubt is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Who the credential is for.
+    Requester,
+    /// Their manager.
+    Manager,
+}
+
+/// The three vendors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Vendor {
+    /// Where requests are.
+    GitLab,
+    /// Where credentials are.
+    Zendesk,
+    /// Where they are handed over.
+    Slack,
+}
+
+impl Vendor {
+    /// As people write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::GitLab => "GitLab",
+            Self::Zendesk => "Zendesk",
+            Self::Slack => "Slack",
+        }
+    }
+}
+
+impl Parties {
+    /// Nobody is known, for one reason.
+    pub fn unknown(doubt: &Doubt) -> Self {
+        Self {
+            beneficiary: Err(doubt.clone()),
+            manager: Err(doubt.clone()),
+            slack: Err(doubt.clone()),
+            owner: Err(doubt.clone()),
+            names: BTreeMap::new(),
+        }
+    }
+}
+
+impl Snapshot {
+    /// Whether the issue is there and open.
+    pub fn open_issue(&self) -> Option<&Issue> {
+        match &self.issue {
+            IssueView::Seen(issue) if issue.open => Some(issue),
+            _ => None,
+        }
+    }
+}
+
+/// A form with the text it was read from, or its faults; made once a look.
+pub type FormReading = Result<Form, Vec<super::form::Fault>>;
