@@ -1,0 +1,471 @@
+//! The audit chain: what happened, append-only, each entry tied to the one before it.
+//!
+//! Verifying finds every changed, swapped, inserted or missing row. One thing it cannot find: somebody who cuts
+//! off the end and sets `chain_head` back to match, since that is a chain that once was. That is why the head
+//! is also published in the issues, and [`Store::contains`] answers whether a published one is still ours.
+
+use std::borrow::Cow;
+
+use jiff::Timestamp;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Row, SqliteConnection, SqlitePool};
+
+use super::Store;
+use super::chain::{Chain, Link};
+use super::error::StoreError;
+use super::rows::Reading;
+use crate::domain::ids::{IssueKey, ProjectId};
+
+const PAGE: i64 = 500;
+
+/// Something to write down.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Entry {
+    /// What happened, in one or two words.
+    pub kind: Cow<'static, str>,
+    /// To which request; none for what concerns the installation.
+    pub key: Option<IssueKey>,
+    /// The particulars. Never a secret.
+    pub detail: serde_json::Value,
+}
+
+/// An entry as it is stored: enough for others to compute its hash.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct StoredEntry {
+    /// From 1, without gaps.
+    pub seq: i64,
+    /// When it was written, in milliseconds since 1970 (UTC): the number that is hashed.
+    pub at: i64,
+    /// What happened.
+    pub kind: String,
+    /// The project, if it concerns a request.
+    pub project: Option<i64>,
+    /// The issue's number.
+    pub iid: Option<i64>,
+    /// The particulars: JSON, to the byte as it was hashed.
+    pub detail: String,
+    /// The hash of the entry before.
+    pub prev: String,
+    /// This entry's hash.
+    pub hash: String,
+}
+
+/// The end of the chain.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Head {
+    /// Of the last entry; 0 while there is none.
+    pub seq: i64,
+    /// Its hash; the genesis while there is none.
+    pub hash: String,
+}
+
+/// Why the chain was not found whole.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum VerifyError {
+    /// Somebody changed it.
+    #[error("the audit chain is broken at entry {seq}: {what}")]
+    Broken {
+        /// The first entry that is not as it must be.
+        seq: i64,
+        /// What is wrong.
+        what: &'static str,
+    },
+    /// It could not be read; nothing is known.
+    #[error("the audit chain could not be read")]
+    Unread(#[source] StoreError),
+}
+
+impl Store {
+    /// Writes entries that go with no other change. Those of a look go with [`Store::commit`].
+    pub async fn append(&self, entries: Vec<Entry>) -> Result<Head, StoreError> {
+        let chain = self.inner.chain.clone();
+        let work = self.inner.writer.run(move |connection, now| {
+            Box::pin(async move { append(connection, &chain, entries, now).await })
+        });
+        work.await
+    }
+
+    /// The end of the chain, as last written.
+    pub async fn head(&self) -> Result<Head, StoreError> {
+        let row = sqlx::query("SELECT seq, hash FROM chain_head WHERE id = 1")
+            .fetch_optional(&self.inner.read)
+            .await?;
+        read_head(row.as_ref())
+    }
+
+    /// Whether the chain has had this end; true of the genesis at 0.
+    pub async fn contains(&self, seq: i64, hash: &str) -> Result<bool, StoreError> {
+        if seq == 0 {
+            return Ok(hash == self.inner.chain.genesis());
+        }
+        let found: Option<String> = sqlx::query_scalar("SELECT hash FROM audit WHERE seq = $1")
+            .bind(seq)
+            .fetch_optional(&self.inner.read)
+            .await?;
+        Ok(found.as_deref() == Some(hash))
+    }
+
+    /// What was written down about a request, oldest first.
+    pub async fn history(&self, key: IssueKey) -> Result<Vec<StoredEntry>, StoreError> {
+        let rows = sqlx::query("SELECT * FROM audit WHERE project_id = $1 AND iid = $2 ORDER BY seq")
+            .bind(key.project.0)
+            .bind(key.iid)
+            .fetch_all(&self.inner.read)
+            .await?;
+        rows.iter().map(StoredEntry::read).collect()
+    }
+
+    /// The page of entries from `seq` on, at most 500; empty after the last.
+    pub async fn entries_from(&self, seq: i64) -> Result<Vec<StoredEntry>, StoreError> {
+        let rows = page(seq).fetch_all(&self.inner.read).await?;
+        rows.iter().map(StoredEntry::read).collect()
+    }
+
+    /// Recomputes the whole chain and compares it with its recorded head; that head.
+    pub async fn verify(&self) -> Result<Head, VerifyError> {
+        let (pool, chain) = (self.inner.read.clone(), self.inner.chain.clone());
+        // In a task of its own, like every transaction.
+        let task = tokio::spawn(async move { verify(&pool, &chain).await });
+        task.await.unwrap_or_else(|_| Err(sqlx::Error::WorkerCrashed.into()))
+    }
+}
+
+impl StoredEntry {
+    /// The request it concerns.
+    pub fn key(&self) -> Option<IssueKey> {
+        Some(IssueKey { project: ProjectId(self.project?), iid: self.iid? })
+    }
+
+    /// When it was written.
+    pub fn time(&self) -> Timestamp {
+        Timestamp::from_millisecond(self.at).unwrap_or(Timestamp::UNIX_EPOCH)
+    }
+
+    fn read(row: &SqliteRow) -> Result<Self, StoreError> {
+        let reading = Reading::new(row, "audit");
+        Ok(Self {
+            seq: reading.get("seq")?,
+            at: reading.get("at")?,
+            kind: reading.get("kind")?,
+            project: reading.get("project_id")?,
+            iid: reading.get("iid")?,
+            detail: reading.get("detail")?,
+            prev: reading.get("prev")?,
+            hash: reading.get("hash")?,
+        })
+    }
+
+    fn link(&self) -> Link<'_> {
+        Link {
+            prev: &self.prev,
+            seq: self.seq,
+            at: self.at,
+            kind: &self.kind,
+            project: self.project,
+            iid: self.iid,
+            detail: &self.detail,
+        }
+    }
+}
+
+impl From<sqlx::Error> for VerifyError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Unread(error.into())
+    }
+}
+
+type Query = sqlx::query::Query<'static, sqlx::Sqlite, sqlx::sqlite::SqliteArguments>;
+
+fn page(from: i64) -> Query {
+    sqlx::query("SELECT * FROM audit WHERE seq >= $1 ORDER BY seq LIMIT $2").bind(from).bind(PAGE)
+}
+
+fn read_head(row: Option<&SqliteRow>) -> Result<Head, StoreError> {
+    let missing = || StoreError::Inconsistent {
+        table: "chain_head",
+        key: "1".to_owned(),
+        what: "the row is missing".to_owned(),
+    };
+    let reading = Reading::new(row.ok_or_else(missing)?, "chain_head");
+    Ok(Head { seq: reading.get("seq")?, hash: reading.get("hash")? })
+}
+
+/// Appends inside a transaction. Begins with an update of the head's row, which locks it on PostgreSQL as well.
+pub(super) async fn append(
+    connection: &mut SqliteConnection,
+    chain: &Chain,
+    entries: Vec<Entry>,
+    now: i64,
+) -> Result<Head, StoreError> {
+    let row = sqlx::query("UPDATE chain_head SET seq = seq WHERE id = 1 RETURNING seq, hash")
+        .fetch_optional(&mut *connection)
+        .await?;
+    let mut head = read_head(row.as_ref())?;
+    for entry in entries {
+        let stored = tie(chain, head, entry, now);
+        insert(connection, &stored).await?;
+        head = Head { seq: stored.seq, hash: stored.hash };
+    }
+    sqlx::query("UPDATE chain_head SET seq = $1, hash = $2 WHERE id = 1")
+        .bind(head.seq)
+        .bind(head.hash.as_str())
+        .execute(connection)
+        .await?;
+    Ok(head)
+}
+
+fn tie(chain: &Chain, head: Head, entry: Entry, now: i64) -> StoredEntry {
+    let mut stored = StoredEntry {
+        seq: head.seq + 1,
+        at: now,
+        kind: entry.kind.into_owned(),
+        project: entry.key.map(|key| key.project.0),
+        iid: entry.key.map(|key| key.iid),
+        detail: entry.detail.to_string(),
+        prev: head.hash,
+        hash: String::new(),
+    };
+    stored.hash = chain.hash(&stored.link());
+    stored
+}
+
+async fn insert(connection: &mut SqliteConnection, entry: &StoredEntry) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO audit (seq, at, kind, project_id, iid, detail, prev, hash)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+    )
+    .bind(entry.seq)
+    .bind(entry.at)
+    .bind(entry.kind.as_str())
+    .bind(entry.project)
+    .bind(entry.iid)
+    .bind(entry.detail.as_str())
+    .bind(entry.prev.as_str())
+    .bind(entry.hash.as_str())
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// One transaction, so that what is appended meanwhile is either all seen or not at all.
+async fn verify(pool: &SqlitePool, chain: &Chain) -> Result<Head, VerifyError> {
+    let mut snapshot = pool.begin().await?;
+    let mut head = Head { seq: 0, hash: chain.genesis().to_owned() };
+    let mut from = i64::MIN;
+    loop {
+        let rows = page(from).fetch_all(&mut *snapshot).await?;
+        for row in &rows {
+            head = follows(chain, &head, row)?;
+        }
+        match rows.last().map(|row| row.try_get::<i64, _>("seq")) {
+            Some(Ok(last)) if last < i64::MAX => from = last + 1,
+            _ => break,
+        }
+    }
+    let recorded =
+        sqlx::query("SELECT seq, hash FROM chain_head WHERE id = 1").fetch_optional(&mut *snapshot).await?;
+    match read_head(recorded.as_ref()) {
+        Ok(recorded) if recorded == head => Ok(head),
+        _ => Err(VerifyError::Broken { seq: head.seq, what: "the recorded head is not the last entry" }),
+    }
+}
+
+fn follows(chain: &Chain, head: &Head, row: &SqliteRow) -> Result<Head, VerifyError> {
+    let seq = head.seq + 1;
+    let broken = |what| VerifyError::Broken { seq, what };
+    let entry = StoredEntry::read(row).map_err(|_| broken("a column is of another type"))?;
+    if entry.seq != seq {
+        return Err(broken("the numbers have a gap"));
+    }
+    if entry.prev != head.hash {
+        return Err(broken("it does not follow the one before it"));
+    }
+    if chain.hash(&entry.link()) != entry.hash {
+        return Err(broken("its content is not what was hashed"));
+    }
+    Ok(Head { seq, hash: entry.hash })
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::{AssertSqlSafe, SqliteConnection};
+
+    use super::*;
+    use crate::store::testing::{Bench, entry, key};
+
+    async fn chain_of(bench: &Bench, length: i64) -> Head {
+        for iid in 0..length {
+            bench.store.append(vec![entry("looked", iid)]).await.unwrap();
+        }
+        bench.store.verify().await.unwrap()
+    }
+
+    async fn without_triggers(bench: &Bench) -> SqliteConnection {
+        let mut raw = bench.raw().await;
+        for name in ["audit_refuses_update", "audit_refuses_delete", "audit_refuses_replace"] {
+            run(&mut raw, format!("DROP TRIGGER {name}")).await.unwrap();
+        }
+        raw
+    }
+
+    async fn run(raw: &mut SqliteConnection, text: String) -> Result<(), sqlx::Error> {
+        sqlx::raw_sql(AssertSqlSafe(text)).execute(raw).await.map(|_| ())
+    }
+
+    async fn broken_at(bench: &Bench) -> i64 {
+        match bench.store.verify().await {
+            Err(VerifyError::Broken { seq, .. }) => seq,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_whole_chain_verifies_over_several_pages() {
+        let bench = Bench::new().await;
+        let empty = bench.store.verify().await.unwrap();
+        assert_eq!(empty.seq, 0);
+        assert!(bench.store.contains(0, &empty.hash).await.unwrap());
+        let entries: Vec<_> = (0..1201).map(|iid| entry("looked", iid)).collect();
+        let head = bench.store.append(entries).await.unwrap();
+        assert_eq!(head.seq, 1201);
+        assert_eq!(bench.store.verify().await.unwrap(), head);
+        assert_eq!(bench.store.head().await.unwrap(), head);
+        let last = bench.store.entries_from(1001).await.unwrap();
+        assert_eq!((last.len(), last[0].seq), (201, 1001));
+        assert_eq!(bench.reopen().await.verify().await.unwrap(), head);
+    }
+
+    #[tokio::test]
+    async fn a_published_head_is_known_again() {
+        let bench = Bench::new().await;
+        let head = chain_of(&bench, 3).await;
+        chain_of(&bench, 2).await;
+        assert!(bench.store.contains(head.seq, &head.hash).await.unwrap());
+        assert!(!bench.store.contains(head.seq + 1, &head.hash).await.unwrap());
+        assert!(!bench.store.contains(99, &head.hash).await.unwrap());
+        assert!(!bench.store.contains(0, &head.hash).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn history_is_of_one_request() {
+        let bench = Bench::new().await;
+        let installation = Entry { key: None, ..entry("started", 0) };
+        bench.store.append(vec![entry("a", 1), entry("b", 2), installation, entry("c", 1)]).await.unwrap();
+        let history = bench.store.history(key(1)).await.unwrap();
+        assert_eq!(history.iter().map(|entry| entry.kind.as_str()).collect::<Vec<_>>(), ["a", "c"]);
+        assert_eq!(history[0].key(), Some(key(1)));
+        assert_eq!(history[0].time(), bench.now());
+        bench.store.verify().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_change_of_any_column_is_found() {
+        let bench = Bench::new().await;
+        chain_of(&bench, 5).await;
+        let mut raw = without_triggers(&bench).await;
+        run(&mut raw, "CREATE TABLE backup AS SELECT * FROM audit".to_owned()).await.unwrap();
+        let changes = [
+            "seq = seq + 100",
+            "seq = -seq",
+            "seq = 'one'",
+            "at = at + 1",
+            "kind = 'l' || substr('Xooked', 1)",
+            "kind = CAST(kind AS BLOB)",
+            "project_id = 8",
+            "project_id = NULL",
+            "iid = iid + 1",
+            "iid = NULL",
+            "detail = replace(detail, '{', '{ ')",
+            "prev = '0' || substr(prev, 2) || 'a'",
+            "prev = upper(prev)",
+            "hash = upper(hash)",
+            "hash = prev",
+        ];
+        for row in [1, 3, 5] {
+            for change in changes {
+                run(&mut raw, format!("UPDATE audit SET {change} WHERE seq = {row}")).await.unwrap();
+                let found = broken_at(&bench).await;
+                assert!((1..=row).contains(&found), "row {row}, {change}: found at {found}");
+                run(&mut raw, "DELETE FROM audit; INSERT INTO audit SELECT * FROM backup".to_owned())
+                    .await
+                    .unwrap();
+                bench.store.verify().await.unwrap();
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_row_that_is_deleted_swapped_or_added_is_found() {
+        let bench = Bench::new().await;
+        chain_of(&bench, 5).await;
+        let mut raw = without_triggers(&bench).await;
+        run(&mut raw, "CREATE TABLE backup AS SELECT * FROM audit".to_owned()).await.unwrap();
+        let swap = "UPDATE audit SET seq = 99 WHERE seq = 2; UPDATE audit SET seq = 2 WHERE seq = 3;
+                    UPDATE audit SET seq = 3 WHERE seq = 99";
+        let copy = "INSERT INTO audit SELECT seq + 1, at, kind, project_id, iid, detail, hash, hash
+                    FROM audit WHERE seq = 5";
+        let changes = [
+            ("DELETE FROM audit WHERE seq = 5", 4),
+            ("DELETE FROM audit WHERE seq = 1", 1),
+            ("DELETE FROM audit WHERE seq = 3", 3),
+            ("DELETE FROM audit", 0),
+            (swap, 2),
+            (copy, 6),
+        ];
+        for (change, at) in changes {
+            run(&mut raw, change.to_owned()).await.unwrap();
+            assert_eq!(broken_at(&bench).await, at, "{change}");
+            run(&mut raw, "DELETE FROM audit; INSERT INTO audit SELECT * FROM backup".to_owned())
+                .await
+                .unwrap();
+            bench.store.verify().await.unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn a_head_that_was_changed_is_found_and_nothing_is_written_over_an_entry() {
+        let bench = Bench::new().await;
+        let head = chain_of(&bench, 3).await;
+        let mut raw = bench.raw().await;
+        run(&mut raw, "UPDATE chain_head SET seq = 2".to_owned()).await.unwrap();
+        assert_eq!(broken_at(&bench).await, 3);
+        assert!(bench.store.append(vec![entry("again", 1)]).await.is_err());
+        run(&mut raw, format!("UPDATE chain_head SET seq = 3, hash = upper('{}')", head.hash)).await.unwrap();
+        assert_eq!(broken_at(&bench).await, 3);
+        run(&mut raw, "DELETE FROM chain_head".to_owned()).await.unwrap();
+        assert_eq!(broken_at(&bench).await, 3);
+        assert!(bench.store.append(vec![entry("again", 1)]).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn the_table_refuses_update_delete_and_replace() {
+        let bench = Bench::new().await;
+        chain_of(&bench, 2).await;
+        let mut raw = bench.raw().await;
+        for text in [
+            "UPDATE audit SET kind = 'x' WHERE seq = 1",
+            "DELETE FROM audit WHERE seq = 2",
+            "REPLACE INTO audit SELECT seq, at, 'x', project_id, iid, detail, prev, hash FROM audit",
+        ] {
+            let error = run(&mut raw, text.to_owned()).await.unwrap_err();
+            assert!(error.to_string().contains("append-only"), "{text}: {error}");
+        }
+        bench.store.verify().await.unwrap();
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn appending_from_two_stores_at_once_makes_one_chain() {
+        let bench = Bench::new().await;
+        let stores = [bench.store.clone(), bench.reopen().await];
+        let tasks: Vec<_> = (0..40)
+            .map(|number: i64| {
+                let store = stores[usize::from(number % 2 == 0)].clone();
+                tokio::spawn(async move { store.append(vec![entry("looked", number)]).await })
+            })
+            .collect();
+        for task in tasks {
+            task.await.unwrap().unwrap();
+        }
+        assert_eq!(bench.store.verify().await.unwrap().seq, 40);
+    }
+}

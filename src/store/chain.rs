@@ -1,0 +1,112 @@
+//! The keyed hash that ties each audit entry to the one before it.
+//!
+//! HMAC-SHA256 over a canonical form in which every field carries its length, so that no two different entries
+//! have the same form. The first entry follows the genesis, which is bound to the installation. Keyed, because
+//! with a plain hash whoever can write the table could compute a chain of their own.
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+
+use crate::domain::terms::hex;
+use crate::secret::Secret;
+
+/// The key and where the chain begins.
+pub(super) struct Chain {
+    key: Secret,
+    genesis: String,
+}
+
+/// An entry as it is hashed.
+pub(super) struct Link<'a> {
+    pub(super) prev: &'a str,
+    pub(super) seq: i64,
+    pub(super) at: i64,
+    pub(super) kind: &'a str,
+    pub(super) project: Option<i64>,
+    pub(super) iid: Option<i64>,
+    pub(super) detail: &'a str,
+}
+
+impl Chain {
+    pub(super) fn new(key: Secret, installation: &str) -> Self {
+        let genesis = digest(&key, &[Some("countersign audit genesis 1"), Some(installation)]);
+        Self { key, genesis }
+    }
+
+    pub(super) fn genesis(&self) -> &str {
+        &self.genesis
+    }
+
+    pub(super) fn hash(&self, link: &Link<'_>) -> String {
+        let number = |value: i64| value.to_string();
+        let (seq, at) = (number(link.seq), number(link.at));
+        let (project, iid) = (link.project.map(number), link.iid.map(number));
+        let fields = [
+            Some("countersign audit entry 1"),
+            Some(link.prev),
+            Some(&seq),
+            Some(&at),
+            Some(link.kind),
+            project.as_deref(),
+            iid.as_deref(),
+            Some(link.detail),
+        ];
+        digest(&self.key, &fields)
+    }
+}
+
+/// Each field is 1, its length in bytes (64 bits, big-endian) and its bytes; a missing one is 0.
+fn digest(key: &Secret, fields: &[Option<&str>]) -> String {
+    let mut mac =
+        Hmac::<Sha256>::new_from_slice(key.expose().as_bytes()).expect("HMAC takes a key of any length");
+    for field in fields {
+        if let Some(text) = field {
+            mac.update(&[1]);
+            mac.update(&(text.len() as u64).to_be_bytes());
+            mac.update(text.as_bytes());
+        } else {
+            mac.update(&[0]);
+        }
+    }
+    hex(&mac.finalize().into_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn link<'a>() -> Link<'a> {
+        Link { prev: "p", seq: 12, at: 3, kind: "ab", project: Some(1), iid: None, detail: "{}" }
+    }
+
+    #[test]
+    fn every_field_the_key_and_the_installation_count() {
+        let chain = Chain::new(Secret::new("key".to_owned()), "here");
+        let other_key = Chain::new(Secret::new("yek".to_owned()), "here");
+        let there = Chain::new(Secret::new("key".to_owned()), "there");
+        assert_ne!(chain.genesis(), other_key.genesis());
+        assert_ne!(chain.genesis(), there.genesis());
+        let mut hashes = vec![chain.hash(&link()), other_key.hash(&link())];
+        let changed = [
+            Link { prev: "q", ..link() },
+            Link { seq: 1, at: 23, ..link() },
+            Link { at: 4, ..link() },
+            Link { kind: "a", detail: "b{}", ..link() },
+            Link { project: None, iid: Some(1), ..link() },
+            Link { project: None, ..link() },
+            Link { detail: "{ }", ..link() },
+        ];
+        hashes.extend(changed.iter().map(|link| chain.hash(link)));
+        let all = hashes.len();
+        hashes.sort();
+        hashes.dedup();
+        assert_eq!(hashes.len(), all);
+    }
+
+    #[test]
+    fn the_canonical_form_is_the_documented_one() {
+        // HMAC-SHA256("key", 0x01, length 1 in 64 bits, "a", 0x00), computed with Python's hmac.
+        let expected = "93f59d63bc410a7709520192919122d7f9459780d0330494b976bd659489af86";
+        assert_eq!(digest(&Secret::new("key".to_owned()), &[Some("a"), None]), expected);
+    }
+}

@@ -1,0 +1,154 @@
+//! What a person told a request to do. A command line only leaves the order here; the worker fulfils it.
+//!
+//! Giving an order also marks the request, in the same transaction. An order is open until the commit that
+//! fulfils it, so it survives any crash in between, and it is kept afterwards.
+
+use jiff::Timestamp;
+use sqlx::sqlite::SqliteRow;
+
+use super::Store;
+use super::error::StoreError;
+use super::marks;
+use super::rows::Reading;
+use crate::domain::ids::IssueKey;
+
+/// What a person can tell a request to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum OrderKind {
+    /// Take the credential away, or back the request.
+    Revoke,
+    /// Leave the blocked phase and try again.
+    Retry,
+}
+
+impl OrderKind {
+    /// As stored.
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Revoke => "revoke",
+            Self::Retry => "retry",
+        }
+    }
+}
+
+/// An order to be given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewOrder {
+    /// To which request.
+    pub key: IssueKey,
+    /// What to do.
+    pub kind: OrderKind,
+    /// Why, in their words.
+    pub why: String,
+    /// Who, as the command line knows them.
+    pub by: String,
+}
+
+/// An order that was given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Order {
+    /// The issue's key, a slash and the number of the order: `7#12/1`.
+    pub id: String,
+    /// To which request.
+    pub key: IssueKey,
+    /// What to do.
+    pub kind: OrderKind,
+    /// Why, in their words.
+    pub why: String,
+    /// Who, as the command line knew them.
+    pub by: String,
+    /// When.
+    pub given_at: Timestamp,
+}
+
+impl Store {
+    /// Gives an order and marks the request for a look; the order's id.
+    pub async fn give_order(&self, order: NewOrder) -> Result<String, StoreError> {
+        let NewOrder { key, kind, why, by } = order;
+        let work = self.inner.writer.run(move |connection, now| {
+            Box::pin(async move {
+                // First the mark: it locks the request's row, so nobody else counts its orders now.
+                marks::upsert(connection, key, now, 1).await?;
+                let before: i64 =
+                    sqlx::query_scalar("SELECT count(*) FROM orders WHERE project_id = $1 AND iid = $2")
+                        .bind(key.project.0)
+                        .bind(key.iid)
+                        .fetch_one(&mut *connection)
+                        .await?;
+                let id = format!("{key}/{}", before + 1);
+                sqlx::query(
+                    "INSERT INTO orders (id, project_id, iid, kind, why, by_whom, given_at)
+                     VALUES ($1, $2, $3, $4, $5, $6, $7)",
+                )
+                .bind(id.clone())
+                .bind(key.project.0)
+                .bind(key.iid)
+                .bind(kind.key())
+                .bind(why)
+                .bind(by)
+                .bind(now)
+                .execute(connection)
+                .await?;
+                Ok(id)
+            })
+        });
+        let id = work.await?;
+        marks::wake(&self.inner.wake, 1);
+        Ok(id)
+    }
+
+    /// Orders not fulfilled yet, oldest first.
+    pub async fn open_orders(&self, key: IssueKey) -> Result<Vec<Order>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT * FROM orders WHERE project_id = $1 AND iid = $2 AND done_at IS NULL
+             ORDER BY given_at, length(id), id",
+        )
+        .bind(key.project.0)
+        .bind(key.iid)
+        .fetch_all(&self.inner.read)
+        .await?;
+        rows.iter().map(read).collect()
+    }
+}
+
+fn read(row: &SqliteRow) -> Result<Order, StoreError> {
+    let reading = Reading::new(row, "orders");
+    let kind: String = reading.get("kind")?;
+    let kind = [OrderKind::Revoke, OrderKind::Retry].into_iter().find(|known| known.key() == kind);
+    Ok(Order {
+        id: reading.get("id")?,
+        key: reading.issue()?,
+        kind: kind.ok_or_else(|| reading.broken("its kind is unknown".to_owned()))?,
+        why: reading.get("why")?,
+        by: reading.get("by_whom")?,
+        given_at: reading.time("given_at")?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::testing::{Bench, key, order};
+
+    #[tokio::test]
+    async fn an_order_is_open_and_marks_its_request() {
+        let bench = Bench::new().await;
+        let mut ids = Vec::new();
+        for _ in 0..11 {
+            ids.push(bench.store.give_order(order(1, OrderKind::Revoke)).await.unwrap());
+        }
+        bench.store.give_order(order(11, OrderKind::Retry)).await.unwrap();
+        let open = bench.store.open_orders(key(1)).await.unwrap();
+        assert_eq!(open.iter().map(|order| order.id.clone()).collect::<Vec<_>>(), ids);
+        let expected = Order {
+            id: "7#1/1".to_owned(),
+            key: key(1),
+            kind: OrderKind::Revoke,
+            why: "a person said so".to_owned(),
+            by: "root".to_owned(),
+            given_at: bench.now(),
+        };
+        assert_eq!(open[0], expected);
+        assert_eq!(bench.claim(1).await.marks, 11);
+    }
+}

@@ -1,0 +1,234 @@
+//! Watched projects, their pinned labels, and how far each was swept.
+//!
+//! A label is pinned by its numeric id, because a title can be given to another label. Only [`Store::pin_labels`]
+//! changes a pin, never setting the project up again: a changed label stops issuing until a person pins anew.
+
+use jiff::Timestamp;
+use sqlx::sqlite::SqliteRow;
+
+use super::Store;
+use super::error::StoreError;
+use super::rows::Reading;
+use crate::domain::ids::{LabelId, ProjectId};
+
+/// A label, as it was when a person pinned it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pin {
+    /// Its numeric id.
+    pub id: LabelId,
+    /// Its title.
+    pub name: String,
+}
+
+/// The labels of a project that mean something.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pins {
+    /// The manager's approval.
+    pub manager: Pin,
+    /// The provisioner's approval.
+    pub provisioner: Pin,
+    /// The denial, where the project has one.
+    pub denied: Option<Pin>,
+}
+
+/// A project to be watched from now on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewProject {
+    /// Its numeric id.
+    pub id: ProjectId,
+    /// Its present path, for people.
+    pub path: String,
+    /// Its labels; of no effect on a project that was set up before.
+    pub pins: Pins,
+}
+
+/// A watched project.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Project {
+    /// Its numeric id.
+    pub id: ProjectId,
+    /// Its path, as last set up.
+    pub path: String,
+    /// The first time it was set up: older issues are no requests.
+    pub set_up_at: Timestamp,
+    /// Its labels.
+    pub pins: Pins,
+    /// Issues changed before this were seen; none before the first sweep.
+    pub swept_to: Option<Timestamp>,
+    /// How often a sweep was asked for since the last one.
+    pub sweep_wanted: i64,
+}
+
+impl Store {
+    /// Watches a project. Of one that was set up before only the path changes; pins and first time stay.
+    pub async fn set_up_project(&self, project: NewProject) -> Result<(), StoreError> {
+        let work = self.inner.writer.run(move |connection, now| {
+            Box::pin(async move {
+                let query = sqlx::query(
+                    "INSERT INTO projects (id, manager_label_id, manager_label_name,
+                         provisioner_label_id, provisioner_label_name, denied_label_id, denied_label_name,
+                         path, set_up_at)
+                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+                     ON CONFLICT (id) DO UPDATE SET path = excluded.path",
+                );
+                bind(query, project.id, project.pins)
+                    .bind(project.path)
+                    .bind(now)
+                    .execute(connection)
+                    .await?;
+                Ok(())
+            })
+        });
+        work.await
+    }
+
+    /// A person pins the labels anew. An error if the project was never set up.
+    pub async fn pin_labels(&self, project: ProjectId, pins: Pins) -> Result<(), StoreError> {
+        let work = self.inner.writer.run(move |connection, _| {
+            Box::pin(async move {
+                let query = sqlx::query(
+                    "UPDATE projects SET manager_label_id = $2, manager_label_name = $3,
+                         provisioner_label_id = $4, provisioner_label_name = $5,
+                         denied_label_id = $6, denied_label_name = $7
+                     WHERE id = $1",
+                );
+                match bind(query, project, pins).execute(connection).await?.rows_affected() {
+                    1 => Ok(()),
+                    _ => Err(unknown(project)),
+                }
+            })
+        });
+        work.await
+    }
+
+    /// All watched projects, by id.
+    pub async fn projects(&self) -> Result<Vec<Project>, StoreError> {
+        let rows = sqlx::query("SELECT * FROM projects ORDER BY id").fetch_all(&self.inner.read).await?;
+        rows.iter().map(read).collect()
+    }
+
+    /// Projects a sweep was asked for and not made since.
+    pub async fn sweep_wanted(&self) -> Result<Vec<Project>, StoreError> {
+        let rows = sqlx::query("SELECT * FROM projects WHERE sweep_wanted > 0 ORDER BY id")
+            .fetch_all(&self.inner.read)
+            .await?;
+        rows.iter().map(read).collect()
+    }
+
+    /// A sweep is done. `project` as read before it began: what was asked for meanwhile stays wanted.
+    pub async fn swept(&self, project: &Project, to: Timestamp) -> Result<(), StoreError> {
+        let (id, wanted) = (project.id, project.sweep_wanted);
+        let work = self.inner.writer.run(move |connection, _| {
+            Box::pin(async move {
+                sqlx::query(
+                    "UPDATE projects SET swept_to = $2, sweep_wanted = sweep_wanted - $3 WHERE id = $1",
+                )
+                .bind(id.0)
+                .bind(to.as_millisecond())
+                .bind(wanted)
+                .execute(connection)
+                .await?;
+                Ok(())
+            })
+        });
+        work.await
+    }
+}
+
+type Query = sqlx::query::Query<'static, sqlx::Sqlite, sqlx::sqlite::SqliteArguments>;
+
+/// The project is `$1`, its pins are `$2` to `$7`.
+fn bind(query: Query, project: ProjectId, pins: Pins) -> Query {
+    let (denied_id, denied_name) = pins.denied.map(|pin| (pin.id.0, pin.name)).unzip();
+    query
+        .bind(project.0)
+        .bind(pins.manager.id.0)
+        .bind(pins.manager.name)
+        .bind(pins.provisioner.id.0)
+        .bind(pins.provisioner.name)
+        .bind(denied_id)
+        .bind(denied_name)
+}
+
+fn read(row: &SqliteRow) -> Result<Project, StoreError> {
+    let reading = Reading::new(row, "projects");
+    let pin = |id, name| Ok::<_, StoreError>(Pin { id: LabelId(reading.get(id)?), name: reading.get(name)? });
+    let has_denied = reading.get::<Option<i64>>("denied_label_id")?.is_some();
+    let denied = if has_denied { Some(pin("denied_label_id", "denied_label_name")?) } else { None };
+    Ok(Project {
+        id: ProjectId(reading.get("id")?),
+        path: reading.get("path")?,
+        set_up_at: reading.time("set_up_at")?,
+        pins: Pins {
+            manager: pin("manager_label_id", "manager_label_name")?,
+            provisioner: pin("provisioner_label_id", "provisioner_label_name")?,
+            denied,
+        },
+        swept_to: reading.time_if_any("swept_to")?,
+        sweep_wanted: reading.get("sweep_wanted")?,
+    })
+}
+
+fn unknown(project: ProjectId) -> StoreError {
+    StoreError::Inconsistent {
+        table: "projects",
+        key: project.to_string(),
+        what: "the project was never set up".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::SignedDuration;
+
+    use super::*;
+    use crate::store::testing::Bench;
+
+    fn pins(first: i64) -> Pins {
+        let pin = |id: i64| Pin { id: LabelId(id), name: format!("label {id}") };
+        Pins { manager: pin(first), provisioner: pin(first + 1), denied: Some(pin(first + 2)) }
+    }
+
+    fn project(path: &str, pins: Pins) -> NewProject {
+        NewProject { id: ProjectId(7), path: path.to_owned(), pins }
+    }
+
+    #[tokio::test]
+    async fn setting_up_again_keeps_the_first_time_and_the_pins() {
+        let bench = Bench::new().await;
+        bench.store.set_up_project(project("old", pins(1))).await.unwrap();
+        let first = bench.now();
+        bench.clock.advance(SignedDuration::from_hours(1));
+        bench.store.set_up_project(project("new", pins(9))).await.unwrap();
+        let stored = bench.store.projects().await.unwrap().remove(0);
+        assert_eq!((stored.path.as_str(), stored.set_up_at), ("new", first));
+        assert_eq!(stored.pins, pins(1));
+        assert_eq!(stored.swept_to, None);
+    }
+
+    #[tokio::test]
+    async fn pins_change_when_a_person_pins() {
+        let bench = Bench::new().await;
+        assert!(bench.store.pin_labels(ProjectId(7), pins(1)).await.is_err());
+        bench.store.set_up_project(project("path", pins(1))).await.unwrap();
+        let without = Pins { denied: None, ..pins(4) };
+        bench.store.pin_labels(ProjectId(7), without.clone()).await.unwrap();
+        assert_eq!(bench.store.projects().await.unwrap()[0].pins, without);
+    }
+
+    #[tokio::test]
+    async fn a_sweep_asked_for_during_a_sweep_is_not_lost() {
+        let bench = Bench::new().await;
+        bench.store.set_up_project(project("path", pins(1))).await.unwrap();
+        assert!(bench.store.sweep_wanted().await.unwrap().is_empty());
+        bench.store.mark_for_sweep(ProjectId(7)).await.unwrap();
+        bench.store.mark_for_sweep(ProjectId(8)).await.unwrap();
+        let before = bench.store.sweep_wanted().await.unwrap().remove(0);
+        bench.store.mark_for_sweep(ProjectId(7)).await.unwrap();
+        bench.store.swept(&before, bench.now()).await.unwrap();
+        let during = bench.store.sweep_wanted().await.unwrap().remove(0);
+        assert_eq!(during.swept_to, Some(bench.now()));
+        bench.store.swept(&during, bench.now()).await.unwrap();
+        assert!(bench.store.sweep_wanted().await.unwrap().is_empty());
+    }
+}

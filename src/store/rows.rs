@@ -1,0 +1,95 @@
+//! Reading one row: typed, by column name, and with an error that names the row but never quotes it.
+
+use jiff::Timestamp;
+use serde::de::DeserializeOwned;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Decode, Row, Sqlite, Type};
+
+use super::error::StoreError;
+use crate::domain::ids::{IssueKey, ProjectId};
+
+/// A row of a table, and what to call it if it cannot be read.
+pub(super) struct Reading<'r> {
+    row: &'r SqliteRow,
+    table: &'static str,
+    key: String,
+}
+
+impl<'r> Reading<'r> {
+    pub(super) fn new(row: &'r SqliteRow, table: &'static str) -> Self {
+        let mut reading = Self { row, table, key: "?".to_owned() };
+        for name in ["seq", "id", "iid"] {
+            if let Ok(value) = row.try_get::<i64, _>(name) {
+                reading.key = value.to_string();
+            }
+        }
+        if let Ok(key) = reading.issue() {
+            reading.key = key.to_string();
+        }
+        reading
+    }
+
+    pub(super) fn get<T>(&self, column: &'static str) -> Result<T, StoreError>
+    where
+        T: Decode<'r, Sqlite> + Type<Sqlite>,
+    {
+        self.row.try_get(column).map_err(|_| self.broken(format!("column {column} is of another type")))
+    }
+
+    pub(super) fn issue(&self) -> Result<IssueKey, StoreError> {
+        Ok(IssueKey { project: ProjectId(self.get("project_id")?), iid: self.get("iid")? })
+    }
+
+    pub(super) fn number(&self, column: &'static str) -> Result<u32, StoreError> {
+        let value: i64 = self.get(column)?;
+        u32::try_from(value).map_err(|_| self.broken(format!("column {column} is out of range")))
+    }
+
+    pub(super) fn time(&self, column: &'static str) -> Result<Timestamp, StoreError> {
+        self.get(column).and_then(|value| self.instant(column, value))
+    }
+
+    pub(super) fn time_if_any(&self, column: &'static str) -> Result<Option<Timestamp>, StoreError> {
+        let value: Option<i64> = self.get(column)?;
+        value.map(|value| self.instant(column, value)).transpose()
+    }
+
+    pub(super) fn document<T: DeserializeOwned>(
+        &self,
+        column: &'static str,
+    ) -> Result<Option<T>, StoreError> {
+        let text: Option<String> = self.get(column)?;
+        let Some(text) = text else { return Ok(None) };
+        // The error's own text can quote a value.
+        serde_json::from_str(&text).map(Some).map_err(|error| {
+            self.broken(format!("column {column} cannot be read from its character {}", error.column()))
+        })
+    }
+
+    pub(super) fn broken(&self, what: String) -> StoreError {
+        StoreError::Inconsistent { table: self.table, key: self.key.clone(), what }
+    }
+
+    fn instant(&self, column: &'static str, value: i64) -> Result<Timestamp, StoreError> {
+        Timestamp::from_millisecond(value).map_err(|_| self.broken(format!("column {column} is no time")))
+    }
+}
+
+/// A time as stored, never earlier than `at`: a look a fraction of a millisecond too soon would find nothing due.
+pub(super) fn milliseconds_up(at: Timestamp) -> i64 {
+    let rest = at.subsec_nanosecond() % 1_000_000;
+    at.as_millisecond() + i64::from(rest > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_planned_time_is_rounded_up() {
+        let whole = Timestamp::from_millisecond(1_800_000_000_123).unwrap();
+        let more = Timestamp::new(1_800_000_000, 123_000_001).unwrap();
+        assert_eq!(milliseconds_up(whole), 1_800_000_000_123);
+        assert_eq!(milliseconds_up(more), 1_800_000_000_124);
+    }
+}
