@@ -438,6 +438,33 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_genuine_entry_of_a_chain_that_was_cut_off_does_not_fit_into_the_new_one() {
+        let bench = Bench::new().await;
+        let head = chain_of(&bench, 3).await;
+        bench.store.append(vec![entry("old", 1), entry("old", 2)]).await.unwrap();
+        let mut raw = without_triggers(&bench).await;
+        let cut = "CREATE TABLE backup AS SELECT * FROM audit; DELETE FROM audit WHERE seq > 3";
+        run(&mut raw, cut.to_owned()).await.unwrap();
+        run(&mut raw, format!("UPDATE chain_head SET seq = 3, hash = '{}'", head.hash)).await.unwrap();
+        bench.store.append(vec![entry("new", 1), entry("new", 2)]).await.unwrap();
+        bench.store.verify().await.unwrap();
+        let splice = "DELETE FROM audit WHERE seq = 4; INSERT INTO audit SELECT * FROM backup WHERE seq = 4";
+        run(&mut raw, splice.to_owned()).await.unwrap();
+        assert_eq!(broken_at(&bench).await, 5);
+    }
+
+    #[tokio::test]
+    async fn a_gap_is_found_even_where_we_were_led_to_write_it() {
+        let bench = Bench::new().await;
+        chain_of(&bench, 3).await;
+        let mut raw = bench.raw().await;
+        run(&mut raw, "UPDATE chain_head SET seq = 13".to_owned()).await.unwrap();
+        bench.store.append(vec![entry("looked", 1)]).await.unwrap();
+        let error = bench.store.verify().await.unwrap_err();
+        assert_eq!(error.to_string(), "the audit chain is broken at entry 4: the numbers have a gap");
+    }
+
+    #[tokio::test]
     async fn the_table_refuses_update_delete_and_replace() {
         let bench = Bench::new().await;
         chain_of(&bench, 2).await;

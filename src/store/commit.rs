@@ -17,7 +17,7 @@ use crate::domain::record::{Attempt, Record};
 /// What a look changed.
 #[derive(Debug, Clone, Default)]
 pub struct Change {
-    /// The phase's key, or `no_request`.
+    /// The phase's key, or `no_request`. With a record, the record's own phase is stored and this is not read.
     pub phase: String,
     /// What to remember; none leaves what is stored.
     pub record: Option<Record>,
@@ -33,6 +33,8 @@ impl Store {
     /// Writes the change and its audit entries. `Fenced`: nothing was written, and the claim is void.
     pub async fn commit(&self, claim: &Claim, change: Change) -> Result<Head, StoreError> {
         let record = change.record.as_ref().map(|record| text(record, claim.key)).transpose()?;
+        // One truth: an active record in a row that says otherwise would never be found due.
+        let phase = change.record.as_ref().map_or(change.phase, |record| record.phase.key().to_owned());
         let (guard, key) = (Guard::of(claim), claim.key);
         let chain = self.inner.chain.clone();
         let work = self.inner.writer.run(move |connection, now| {
@@ -41,7 +43,7 @@ impl Store {
                     "UPDATE requests SET phase = $5, record = COALESCE($6, record), updated_at = $7
                      WHERE project_id = $1 AND iid = $2 AND fence = $3 AND lease_owner = $4",
                 );
-                let query = guard.bind(query).bind(change.phase).bind(record).bind(now);
+                let query = guard.bind(query).bind(phase).bind(record).bind(now);
                 guard.check(query, connection).await?;
                 for attempt in &change.attempts {
                     attempts::upsert(connection, key, attempt).await?;
@@ -109,7 +111,11 @@ mod tests {
         assert_eq!(head.seq, 2);
         assert_eq!(bench.store.head().await.unwrap(), head);
         let row = bench.store.request(key(1)).await.unwrap().unwrap();
-        assert_eq!((row.phase.as_str(), row.record), ("issuing", Some(record())));
+        assert_eq!(
+            (row.phase.as_str(), row.record),
+            ("awaiting_manager", Some(record())),
+            "the record's own"
+        );
         assert_eq!(bench.store.attempts(key(1)).await.unwrap(), [attempt(1), attempt(2)]);
         assert!(bench.store.open_orders(key(1)).await.unwrap().is_empty());
         assert_eq!(bench.store.history(key(1)).await.unwrap().len(), 2);

@@ -121,7 +121,10 @@ impl Store {
         let work = self.inner.writer.run(move |connection, _| {
             Box::pin(async move {
                 sqlx::query(
-                    "UPDATE projects SET swept_to = $2, sweep_wanted = sweep_wanted - $3 WHERE id = $1",
+                    "UPDATE projects
+                     SET swept_to = CASE WHEN swept_to > $2 THEN swept_to ELSE $2 END,
+                         sweep_wanted = CASE WHEN sweep_wanted > $3 THEN sweep_wanted - $3 ELSE 0 END
+                     WHERE id = $1",
                 )
                 .bind(id.0)
                 .bind(to.as_millisecond())
@@ -228,7 +231,12 @@ mod tests {
         bench.store.swept(&before, bench.now()).await.unwrap();
         let during = bench.store.sweep_wanted().await.unwrap().remove(0);
         assert_eq!(during.swept_to, Some(bench.now()));
-        bench.store.swept(&during, bench.now()).await.unwrap();
+        for earlier in [0, 1] {
+            let to = bench.now() - SignedDuration::from_secs(earlier);
+            bench.store.swept(&during, to).await.unwrap();
+        }
+        let after = bench.store.projects().await.unwrap().remove(0);
+        assert_eq!((after.swept_to, after.sweep_wanted), (Some(bench.now()), 0));
         assert!(bench.store.sweep_wanted().await.unwrap().is_empty());
     }
 }

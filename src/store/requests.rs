@@ -179,8 +179,8 @@ mod tests {
     #[tokio::test]
     async fn only_what_something_is_remembered_of_is_listed() {
         let bench = Bench::new().await;
-        bench.put(2, "active").await;
-        bench.put(1, "blocked").await;
+        bench.put(2, "unseen").await;
+        bench.put(1, "unseen").await;
         bench.store.mark(key(3)).await.unwrap();
         bench.remember(2, record()).await;
         bench.remember(1, record()).await;
