@@ -177,7 +177,7 @@ fn eligible<'a>(case: &Case<'a>, actor: UserId) -> Result<&'a Account, No> {
     if actor == beneficiary.id {
         return Err(RefusalReason::Beneficiary.into());
     }
-    if actor == case.policy.ourselves {
+    if actor == case.snapshot.ourselves {
         return Err(RefusalReason::Ourselves.into());
     }
     let unread = Doubt::Unreachable { vendor: super::snapshot::Vendor::GitLab };

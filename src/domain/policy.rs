@@ -14,8 +14,6 @@ use super::terms::{Kind, hex};
 pub struct Policy {
     /// This installation's id.
     pub installation: String,
-    /// Our own GitLab account.
-    pub ourselves: UserId,
     /// The line that makes an issue a request.
     pub marker: String,
     /// Which titles name which field.

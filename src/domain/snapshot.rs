@@ -25,6 +25,8 @@ pub struct Snapshot {
     pub adopted: bool,
     /// Why nothing may be issued anywhere, if so.
     pub halted: Option<String>,
+    /// Our own GitLab account.
+    pub ourselves: UserId,
     /// The issue.
     pub issue: IssueView,
     /// All its label events.
@@ -221,6 +223,16 @@ impl Vendor {
             Self::GitLab => "GitLab",
             Self::Zendesk => "Zendesk",
             Self::Slack => "Slack",
+        }
+    }
+}
+
+impl OrderKind {
+    /// As stored.
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Revoke => "revoke",
+            Self::Retry => "retry",
         }
     }
 }

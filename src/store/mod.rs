@@ -33,8 +33,8 @@ pub use audit::{Entry, Head, StoredEntry, VerifyError};
 pub use commit::Change;
 pub use error::StoreError;
 pub use leases::{Claim, Hold, Release};
-pub use orders::{NewOrder, Order, OrderKind};
-pub use projects::{NewProject, Pin, Pins, Project};
+pub use orders::{NewOrder, Order};
+pub use projects::{NewProject, Project};
 pub use requests::{DueEnding, Endings, StoredRequest};
 
 use chain::Chain;

@@ -11,25 +11,7 @@ use super::error::StoreError;
 use super::marks;
 use super::rows::Reading;
 use crate::domain::ids::IssueKey;
-
-/// What a person can tell a request to do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum OrderKind {
-    /// Take the credential away, or back the request.
-    Revoke,
-    /// Leave the blocked phase and try again.
-    Retry,
-}
-
-impl OrderKind {
-    /// As stored.
-    pub fn key(self) -> &'static str {
-        match self {
-            Self::Revoke => "revoke",
-            Self::Retry => "retry",
-        }
-    }
-}
+use crate::domain::snapshot::OrderKind;
 
 /// An order to be given.
 #[derive(Debug, Clone, PartialEq, Eq)]

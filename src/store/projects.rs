@@ -10,26 +10,7 @@ use super::Store;
 use super::error::StoreError;
 use super::rows::Reading;
 use crate::domain::ids::{LabelId, ProjectId};
-
-/// A label, as it was when a person pinned it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pin {
-    /// Its numeric id.
-    pub id: LabelId,
-    /// Its title.
-    pub name: String,
-}
-
-/// The labels of a project that mean something.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pins {
-    /// The manager's approval.
-    pub manager: Pin,
-    /// The provisioner's approval.
-    pub provisioner: Pin,
-    /// The denial, where the project has one.
-    pub denied: Option<Pin>,
-}
+use crate::domain::policy::{Pin, Pins};
 
 /// A project to be watched from now on.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use super::{View, closed_for_faults, stubborn};
 use crate::domain::phase::{BlockReason, DenyReason, EndReason, Phase, RefuseReason, WithdrawReason};
-use crate::domain::record::{Attempt, AttemptState, Record, RefusalReason, TakeAwayReason};
+use crate::domain::record::{Attempt, AttemptState, Record, RefusalReason};
 use crate::domain::snapshot::{Doubt, Role, Vendor};
 use crate::domain::terms::Kind;
 use crate::domain::text;
@@ -302,20 +302,6 @@ pub fn doubt(doubt: &Doubt) -> String {
         Doubt::TokensSwitchedOff => format!("API token access is switched off in this {} account: its admin can switch it on.", Vendor::Zendesk.name()),
         Doubt::LabelsChanged => "The approval labels are not the ones that were pinned: an operator must look and run `countersign labels pin`.".to_owned(),
         Doubt::UnknownInstance => "This instance does not offer that kind of credential any more: an operator can say what it offers.".to_owned(),
-    }
-}
-
-/// Why a credential was taken away before anybody had it, for the log and `show`.
-pub fn take_away(why: TakeAwayReason) -> &'static str {
-    match why {
-        TakeAwayReason::SecretLost => "the process that held the secret ended",
-        TakeAwayReason::DeliveryRefused => "Slack refused to deliver it",
-        TakeAwayReason::DeliveryTooSlow => "Slack did not take it for ten minutes",
-        TakeAwayReason::DeliveryUnknown => "nobody knows whether it was delivered",
-        TakeAwayReason::WrongCredential => "it had another name or did not work",
-        TakeAwayReason::Unanswered => "the call that made it was not answered",
-        TakeAwayReason::RequestGone => "the request was gone",
-        TakeAwayReason::Ending => "its end",
     }
 }
 

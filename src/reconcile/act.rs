@@ -1,0 +1,228 @@
+//! Carries out a plan: one function for each action, written down before and after.
+//!
+//! An action that changed anything ends the round: the next look decides what follows, from what is then true.
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
+
+use super::context::Context;
+use super::observe::Observation;
+use super::{entries, mint, take_away};
+use crate::domain::phase::{Closing, Phase};
+use crate::domain::plan::{Action, Event, Plan};
+use crate::domain::record::{Attempt, AttemptState, Record, TakeAwayReason};
+use crate::domain::recovery::ours;
+use crate::store::{Change, Claim, StoreError};
+
+/// Looks for what an unanswered call did, before it is taken for not found.
+const LOOKS: usize = 3;
+/// A delivery that Slack will not let us look for is given up after this, and its credential taken away.
+const UNSEEN: SignedDuration = SignedDuration::from_mins(10);
+
+/// One round of work on a claimed request: what is remembered, as it changes.
+pub(super) struct Work<'a> {
+    pub(super) context: &'a Context,
+    pub(super) claim: &'a mut Claim,
+    pub(super) record: Record,
+    pub(super) attempts: Vec<Attempt>,
+}
+
+impl<'a> Work<'a> {
+    pub(super) fn new(context: &'a Context, claim: &'a mut Claim, seen: &Observation, plan: &Plan) -> Self {
+        let record = plan.record.clone().expect("a plan without a record is not carried out");
+        let mut attempts = seen.snapshot.attempts.clone();
+        for changed in &plan.attempts {
+            put(&mut attempts, changed);
+        }
+        Self { context, claim, record, attempts }
+    }
+
+    /// Writes down what was decided, if anything was.
+    pub(super) async fn remember(&mut self, plan: &Plan) -> Result<(), StoreError> {
+        let same = self.claim.record.as_ref() == Some(&self.record);
+        if same && plan.attempts.is_empty() && plan.orders_done.is_empty() && plan.events.is_empty() {
+            return Ok(());
+        }
+        let (attempts, orders_done) = (plan.attempts.clone(), plan.orders_done.clone());
+        self.write(Change { attempts, orders_done, audit: entries(self.claim, &plan.events), ..Change::default() }).await
+    }
+
+    /// Writes down what an action led to.
+    pub(super) async fn commit(&mut self, attempt: Option<Attempt>, event: Event) -> Result<(), StoreError> {
+        if let Some(attempt) = &attempt {
+            put(&mut self.attempts, attempt);
+        }
+        let attempts = attempt.into_iter().collect();
+        let audit = entries(self.claim, &[event]);
+        self.write(Change { attempts, audit, ..Change::default() }).await
+    }
+
+    /// Writes down the record alone: nothing that an auditor would ask for.
+    pub(super) async fn commit_record(&mut self) -> Result<(), StoreError> {
+        self.write(Change::default()).await
+    }
+
+    async fn write(&mut self, change: Change) -> Result<(), StoreError> {
+        let (phase, record) = (self.record.phase.key().to_owned(), Some(self.record.clone()));
+        self.context.store.commit(self.claim, Change { phase, record, ..change }).await?;
+        self.claim.record = Some(self.record.clone());
+        self.record.phase.key().clone_into(&mut self.claim.phase);
+        Ok(())
+    }
+
+    pub(super) fn attempt(&self, number: u32) -> Option<Attempt> {
+        self.attempts.iter().find(|attempt| attempt.number == number).cloned()
+    }
+
+    /// Carries out actions up to the first one that changed something. Whether any did.
+    pub(super) async fn carry_out(&mut self, actions: &[Action]) -> Result<bool, StoreError> {
+        for action in actions {
+            tracing::info!(issue.key = %self.claim.key, action = name(action), "carrying out");
+            let changed = match action {
+                Action::RemoveLabel { name } => self.remove_label(name).await,
+                Action::CloseIssue => self.close_issue().await?,
+                Action::Mint(mint) => mint::mint(self, mint).await?,
+                Action::Send { attempt } => mint::send(self, *attempt).await?,
+                Action::LookForDelivery { attempt } => self.look_for_delivery(*attempt).await?,
+                Action::LookForUnanswered { attempt } => self.look_for_unanswered(*attempt).await?,
+                Action::TakeAway { attempt } => take_away::take_away(self, *attempt).await?,
+            };
+            if changed {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// The decision was written down with its reason; the call itself is safe to repeat.
+    async fn remove_label(&self, name: &str) -> bool {
+        match self.context.gitlab.remove_label(self.claim.key, name).await {
+            Ok(()) => true,
+            Err(error) => {
+                tracing::warn!(issue.key = %self.claim.key, error = %error, "a label could not be taken off");
+                false
+            }
+        }
+    }
+
+    async fn close_issue(&mut self) -> Result<bool, StoreError> {
+        if let Err(error) = self.context.gitlab.close_issue(self.claim.key).await {
+            tracing::warn!(issue.key = %self.claim.key, error = %error, "the issue could not be closed");
+            return Ok(false);
+        }
+        self.record.phase.set_closing(Closing::Seen);
+        self.commit(None, Event::new("issue.closed", json!({"phase": self.record.phase.key()}))).await?;
+        Ok(true)
+    }
+
+    /// Whether a message that may have gone is in the conversation.
+    async fn look_for_delivery(&mut self, number: u32) -> Result<bool, StoreError> {
+        let Some((mut attempt, delivery)) = self.attempt(number).and_then(|one| Some((one.clone(), one.delivery?))) else {
+            return Ok(false);
+        };
+        let now = self.context.now();
+        let since = delivery.sent_at.checked_sub(SignedDuration::from_mins(1)).unwrap_or(delivery.sent_at);
+        let event = match self.context.slack.find_delivery(&delivery.channel, &delivery.id, since).await {
+            Ok(Some(message)) => {
+                delivered(&mut attempt, &message);
+                self.activate(now);
+                "delivery.found"
+            }
+            Ok(None) => {
+                attempt.looks.push(now);
+                if attempt.looks.len() >= LOOKS { given_up(&mut attempt) } else { "delivery.not_found_yet" }
+            }
+            Err(_) if now.duration_since(delivery.sent_at) > UNSEEN => given_up(&mut attempt),
+            Err(error) => {
+                tracing::warn!(issue.key = %self.claim.key, error = %error, "the conversation could not be read");
+                put_off(&mut attempt, now, None);
+                "delivery.not_looked"
+            }
+        };
+        self.commit(Some(attempt), Event::new(event, json!({"attempt": number, "delivery": delivery.id}))).await?;
+        Ok(true)
+    }
+
+    pub(super) fn activate(&mut self, now: Timestamp) {
+        if let Some(terms) = &self.record.issued {
+            self.record.phase = Phase::Active { since: now, ends_at: terms.ends_at };
+        }
+    }
+
+    /// Whether a call that was not answered made something all the same.
+    async fn look_for_unanswered(&mut self, number: u32) -> Result<bool, StoreError> {
+        let Some(mut attempt) = self.attempt(number) else { return Ok(false) };
+        let Some(zendesk) = self.context.zendesk.get(&attempt.instance) else { return Ok(false) };
+        let now = self.context.now();
+        let event = match zendesk.list_api_tokens().await {
+            Ok(listing) => match ours(&attempt, &self.attempts, &listing).first() {
+                Some(token) => {
+                    (attempt.credential, attempt.minted_at, attempt.seen_listed) = (Some(token.id), token.created_at, true);
+                    attempt.state = AttemptState::TakingAway { why: TakeAwayReason::Unanswered };
+                    attempt.not_before = None;
+                    "mint.found"
+                }
+                None => not_found(&mut attempt, now),
+            },
+            Err(error) => {
+                tracing::warn!(issue.key = %self.claim.key, error = %error, "Zendesk's list could not be read");
+                put_off(&mut attempt, now, error.retry_after());
+                "mint.not_looked"
+            }
+        };
+        let credential = attempt.credential;
+        self.commit(Some(attempt), Event::new(event, json!({"attempt": number, "credential": credential}))).await?;
+        Ok(true)
+    }
+}
+
+pub(super) fn put(attempts: &mut Vec<Attempt>, changed: &Attempt) {
+    match attempts.iter_mut().find(|attempt| attempt.number == changed.number) {
+        Some(place) => place.clone_from(changed),
+        None => attempts.push(changed.clone()),
+    }
+}
+
+pub(super) fn delivered(attempt: &mut Attempt, message: &str) {
+    attempt.state = AttemptState::Delivered;
+    (attempt.failures, attempt.not_before) = (0, None);
+    if let Some(delivery) = &mut attempt.delivery {
+        delivery.message = Some(message.to_owned());
+    }
+}
+
+fn given_up(attempt: &mut Attempt) -> &'static str {
+    attempt.state = AttemptState::TakingAway { why: TakeAwayReason::DeliveryUnknown };
+    (attempt.failures, attempt.not_before) = (0, None);
+    "delivery.given_up"
+}
+
+fn not_found(attempt: &mut Attempt, now: Timestamp) -> &'static str {
+    attempt.looks.push(now);
+    (attempt.failures, attempt.not_before) = (0, None);
+    if attempt.looks.len() < LOOKS {
+        return "mint.not_found_yet";
+    }
+    attempt.state = AttemptState::NotFound;
+    "mint.not_found"
+}
+
+/// Another failure: not again before the vendor's own wait, or half a minute doubled with each, up to a day.
+pub(super) fn put_off(attempt: &mut Attempt, now: Timestamp, after: Option<SignedDuration>) {
+    attempt.failures = attempt.failures.saturating_add(1);
+    let doubled = 30_i64.saturating_mul(1 << attempt.failures.min(12).saturating_sub(1));
+    let wait = after.unwrap_or_else(|| SignedDuration::from_secs(doubled.min(24 * 60 * 60)));
+    attempt.not_before = now.checked_add(wait).ok();
+}
+
+fn name(action: &Action) -> &'static str {
+    match action {
+        Action::RemoveLabel { .. } => "remove_label",
+        Action::CloseIssue => "close_issue",
+        Action::Mint(_) => "mint",
+        Action::Send { .. } => "send",
+        Action::LookForDelivery { .. } => "look_for_delivery",
+        Action::LookForUnanswered { .. } => "look_for_unanswered",
+        Action::TakeAway { .. } => "take_away",
+    }
+}

@@ -1,0 +1,240 @@
+//! Minting and handing over. It cannot be one transaction, so each step is written down before it is taken.
+//!
+//! intent row → create → id row → proof that it works → message row → send → outcome row. The secret is in this
+//! process's hand from the create call until Slack has it, and in no row. Whoever dies in between leaves a row
+//! from which the next look can tell what may exist; it is taken away and minted anew, never guessed at.
+
+use jiff::SignedDuration;
+use serde_json::json;
+
+use super::LEASE;
+use super::act::{Work, delivered, put_off};
+use super::take_away;
+use crate::domain::message::{self, Facts};
+use crate::domain::phase::{BlockReason, Phase};
+use crate::domain::plan::{Event, Mint};
+use crate::domain::record::{Attempt, AttemptState, Delivery, TakeAwayReason};
+use crate::store::StoreError;
+use crate::vendors::VendorError;
+use crate::vendors::slack::{OutgoingMessage, SecretBlocks, SlackError};
+use crate::vendors::zendesk::Created;
+
+/// No create call lasts longer than this: the transport's own limit is below it.
+const CALL: SignedDuration = SignedDuration::from_secs(30);
+/// A credential that is not accepted right after it was made may only be late; after this many tries it is wrong.
+const PROOFS: u32 = 3;
+
+/// Makes one credential. Whatever happens, the ledger then says what may exist.
+pub(super) async fn mint(work: &mut Work<'_>, plan: &Mint) -> Result<bool, StoreError> {
+    let Some(zendesk) = work.context.zendesk.get(&plan.terms.instance) else { return Ok(false) };
+    let attempt = intent(work, plan);
+    let detail = json!({"attempt": attempt.number, "instance": attempt.instance, "name": attempt.name,
+        "nonce": attempt.nonce, "digest": plan.terms.digest()});
+    work.commit(Some(attempt.clone()), Event::new("mint.intended", detail)).await?;
+    work.context.store.renew(work.claim, LEASE).await?;
+    match zendesk.create_api_token(&attempt.name).await {
+        Ok(created) => made(work, attempt, created).await?,
+        Err(error) => not_made(work, attempt, &error).await?,
+    }
+    Ok(true)
+}
+
+fn intent(work: &Work<'_>, plan: &Mint) -> Attempt {
+    let now = work.context.now();
+    Attempt {
+        number: plan.number,
+        generation: plan.generation,
+        nonce: work.context.random_id(),
+        instance: plan.terms.instance.clone(),
+        kind: plan.terms.kind,
+        name: plan.terms.name.clone(),
+        owner: plan.terms.owner,
+        listed_before: plan.listed_before.clone(),
+        intent_at: now,
+        deadline: now.checked_add(CALL).unwrap_or(now),
+        state: AttemptState::Intended,
+        credential: None,
+        minted_at: None,
+        seen_listed: false,
+        found_gone: false,
+        delivery: None,
+        looks: Vec::new(),
+        failures: 0,
+        not_before: None,
+    }
+}
+
+async fn made(work: &mut Work<'_>, mut attempt: Attempt, created: Created) -> Result<(), StoreError> {
+    let Created { id, name, created_at, secret } = created;
+    let right_name = name == attempt.name;
+    attempt.state = AttemptState::Minted;
+    (attempt.credential, attempt.minted_at) = (Some(id), Some(created_at.unwrap_or(attempt.intent_at)));
+    if right_name {
+        work.context.hand.take(work.claim.key, attempt.number, secret);
+    } else {
+        wrong(work, &mut attempt);
+    }
+    let event = Event::new("mint.made", json!({"attempt": attempt.number, "credential": id, "right_name": right_name}));
+    let written = work.commit(Some(attempt.clone()), event).await;
+    if let Err(StoreError::Fenced) = written {
+        work.context.hand.drop_secret(work.claim.key);
+        take_away::overtaken(work, &attempt).await;
+    }
+    written
+}
+
+fn wrong(work: &mut Work<'_>, attempt: &mut Attempt) {
+    attempt.state = AttemptState::TakingAway { why: TakeAwayReason::WrongCredential };
+    work.record.phase = Phase::Blocked { since: work.context.now(), why: BlockReason::WrongCredential };
+}
+
+async fn not_made(work: &mut Work<'_>, mut attempt: Attempt, error: &VendorError) -> Result<(), StoreError> {
+    let now = work.context.now();
+    tracing::warn!(issue.key = %work.claim.key, error = %error, attempt = attempt.number, "Zendesk made no credential");
+    let event = match error {
+        VendorError::Forbidden { .. } | VendorError::NotFound { .. } | VendorError::Rejected { .. } => {
+            attempt.state = AttemptState::NotMade;
+            work.record.phase = Phase::Blocked { since: now, why: BlockReason::CreationRefused };
+            "mint.refused"
+        }
+        error if error.is_definitely_not_done() || matches!(error, VendorError::Unauthorized { .. }) => {
+            attempt.failures = work.attempts.iter().rev().skip(1).take_while(|one| one.state == AttemptState::NotMade).count().try_into().unwrap_or(u32::MAX);
+            attempt.state = AttemptState::NotMade;
+            put_off(&mut attempt, now, error.retry_after());
+            "mint.not_made"
+        }
+        _ => "mint.unanswered",
+    };
+    let detail = json!({"attempt": attempt.number, "error": error.to_string()});
+    work.commit(Some(attempt), Event::new(event, detail)).await
+}
+
+/// Sends the secret that is in hand: proves that it works, opens the conversation, writes the message down, sends.
+pub(super) async fn send(work: &mut Work<'_>, number: u32) -> Result<bool, StoreError> {
+    let Some(mut attempt) = work.attempt(number) else { return Ok(false) };
+    if !proven(work, &mut attempt).await? {
+        return Ok(true);
+    }
+    let Some(terms) = work.record.issued.clone() else { return Ok(false) };
+    let channel = match work.context.slack.open_conversation(&terms.slack_user).await {
+        Ok(channel) => channel,
+        // Nothing was sent yet, so that an unclear answer is no danger here.
+        Err(SlackError::Ambiguous) => return refused_for_now(work, attempt, None).await,
+        Err(error) => return not_sent(work, attempt, error).await,
+    };
+    let delivery = Delivery {
+        id: work.context.random_id(),
+        channel,
+        slack_user: terms.slack_user.clone(),
+        sent_at: work.context.now(),
+        message: None,
+    };
+    attempt.state = AttemptState::Sending;
+    attempt.delivery = Some(delivery.clone());
+    let detail = json!({"attempt": number, "delivery": delivery.id, "slack_user": delivery.slack_user});
+    work.commit(Some(attempt.clone()), Event::new("delivery.intended", detail)).await?;
+    work.context.store.renew(work.claim, LEASE).await?;
+    post(work, attempt, &delivery).await
+}
+
+/// Whether the credential works, asked of Zendesk itself: a cut secret must not reach anybody.
+async fn proven(work: &mut Work<'_>, attempt: &mut Attempt) -> Result<bool, StoreError> {
+    let context = work.context;
+    let secret = context.hand.secret(work.claim.key, attempt.number);
+    let (Some(secret), Some(zendesk)) = (secret, context.zendesk.get(&attempt.instance)) else { return Ok(false) };
+    let owner = context.owner(&attempt.instance).await;
+    let works = match owner {
+        Some(Ok(owner)) => zendesk.works(&owner.email, &secret).await,
+        Some(Err(error)) => Err(error),
+        None => return Ok(false),
+    };
+    match works {
+        Ok(true) => return Ok(true),
+        Ok(false) if attempt.failures + 1 >= PROOFS => {
+            context.hand.drop_secret(work.claim.key);
+            wrong(work, attempt);
+            work.commit(Some(attempt.clone()), Event::new("mint.wrong", json!({"attempt": attempt.number}))).await?;
+        }
+        Ok(false) => put_off_and_commit(work, attempt, None).await?,
+        Err(error) => put_off_and_commit(work, attempt, error.retry_after()).await?,
+    }
+    Ok(false)
+}
+
+async fn put_off_and_commit(
+    work: &mut Work<'_>,
+    attempt: &mut Attempt,
+    after: Option<SignedDuration>,
+) -> Result<(), StoreError> {
+    put_off(attempt, work.context.now(), after);
+    work.commit(Some(attempt.clone()), Event::new("mint.not_proven", json!({"attempt": attempt.number}))).await
+}
+
+async fn post(work: &mut Work<'_>, mut attempt: Attempt, delivery: &Delivery) -> Result<bool, StoreError> {
+    let Some(outgoing) = outgoing(work, &attempt, delivery) else { return Ok(false) };
+    let sent = work.context.slack.post(&outgoing).await;
+    drop(outgoing);
+    match sent {
+        Ok(posted) => {
+            work.context.hand.drop_secret(work.claim.key);
+            delivered(&mut attempt, &posted.ts);
+            work.activate(work.context.now());
+            let detail = json!({"attempt": attempt.number, "credential": attempt.credential,
+                "delivery": delivery.id, "message": posted.ts, "ends_at": work.record.issued.as_ref().map(|terms| terms.ends_at)});
+            work.commit(Some(attempt), Event::new("delivery.sent", detail)).await?;
+            Ok(true)
+        }
+        Err(SlackError::Ambiguous) => {
+            // It may have arrived. The secret goes now; the next look looks for the message.
+            work.context.hand.drop_secret(work.claim.key);
+            work.commit(Some(attempt), Event::new("delivery.unknown", json!({"delivery": delivery.id}))).await?;
+            Ok(true)
+        }
+        Err(error) => not_sent(work, attempt, error).await,
+    }
+}
+
+fn outgoing(work: &Work<'_>, attempt: &Attempt, delivery: &Delivery) -> Option<OutgoingMessage> {
+    let secret = work.context.hand.secret(work.claim.key, attempt.number)?;
+    let terms = work.record.issued.as_ref()?;
+    let earlier = |one: &Attempt| one.number != attempt.number && one.generation == attempt.generation && one.delivery.is_some();
+    let facts = Facts { earlier_is_dead: work.attempts.iter().any(earlier), zone: &work.context.policy.zone };
+    let message = message::compose(terms, &work.record.url, &secret, facts);
+    let (channel, delivery_id) = (delivery.channel.clone(), delivery.id.clone());
+    Some(OutgoingMessage { channel, text: message.text, blocks: SecretBlocks::new(message.blocks), delivery_id })
+}
+
+async fn not_sent(work: &mut Work<'_>, attempt: Attempt, error: SlackError) -> Result<bool, StoreError> {
+    match error {
+        SlackError::NotNow { after } => refused_for_now(work, attempt, after).await,
+        SlackError::Person { code } | SlackError::Operator { code } | SlackError::Ours { code } => {
+            refused_for_good(work, attempt, code).await
+        }
+        SlackError::Ambiguous => refused_for_now(work, attempt, None).await,
+    }
+}
+
+/// It was not sent. The secret stays in hand, for ten minutes in all.
+async fn refused_for_now(
+    work: &mut Work<'_>,
+    mut attempt: Attempt,
+    after: Option<SignedDuration>,
+) -> Result<bool, StoreError> {
+    attempt.state = AttemptState::Minted;
+    attempt.delivery = None;
+    put_off(&mut attempt, work.context.now(), after);
+    let number = attempt.number;
+    work.commit(Some(attempt), Event::new("delivery.put_off", json!({"attempt": number}))).await?;
+    Ok(true)
+}
+
+async fn refused_for_good(work: &mut Work<'_>, mut attempt: Attempt, code: String) -> Result<bool, StoreError> {
+    work.context.hand.drop_secret(work.claim.key);
+    attempt.state = AttemptState::TakingAway { why: TakeAwayReason::DeliveryRefused };
+    attempt.delivery = None;
+    (attempt.failures, attempt.not_before) = (0, None);
+    let detail = json!({"attempt": attempt.number, "code": code});
+    work.record.phase = Phase::Blocked { since: work.context.now(), why: BlockReason::DeliveryRefused { code } };
+    work.commit(Some(attempt), Event::new("delivery.refused", detail)).await?;
+    Ok(true)
+}

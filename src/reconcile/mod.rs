@@ -1,0 +1,93 @@
+//! One request at a time: observe, decide, act, record; until there is nothing left to do.
+//!
+//! A reconcile has no input but the issue's key. Whatever woke it, it reads everything anew, so that after a
+//! restart nothing is different. Every change is committed under the fence of the claim together with the audit
+//! entries that explain it; a worker whose fence is gone stops at once, and whoever has the request now
+//! carries on from what is written.
+
+mod act;
+mod context;
+mod hand;
+mod mint;
+mod observe;
+mod parties;
+mod status;
+mod sweep;
+mod take_away;
+mod worker;
+
+use jiff::SignedDuration;
+
+use crate::domain::decide::decide;
+use crate::domain::plan::{Event, Plan};
+use crate::domain::snapshot::IssueView;
+use crate::store::{Change, Claim, Entry, Hold, NO_REQUEST, Release, StoreError};
+
+pub use context::{Context, Labels, Parts};
+pub use observe::{Observation, observe};
+pub use sweep::{Sweeper, sweep};
+pub use worker::{Step, Worker};
+
+/// How long a claim lasts unless renewed. It is renewed before every call that has an effect, and no call with
+/// an effect lasts longer than a tenth of this.
+const LEASE: SignedDuration = SignedDuration::from_mins(5);
+/// A look that leads to something is followed by another at once, this often.
+const ROUNDS: u32 = 16;
+/// What came of it after that many rounds can wait a minute.
+const REST: SignedDuration = SignedDuration::from_mins(1);
+
+/// Looks at one claimed request until nothing is left to do, and gives it back.
+pub async fn reconcile(context: &Context, mut claim: Claim) -> Result<(), StoreError> {
+    for _ in 0..ROUNDS {
+        context.store.renew(&claim, LEASE).await?;
+        let seen = observe(context, &claim).await?;
+        let plan = decide(&seen.snapshot, &context.policy, context.now());
+        if plan.record.is_none() {
+            return nothing_of_ours(context, &claim).await;
+        }
+        let mut work = act::Work::new(context, &mut claim, &seen, &plan);
+        work.remember(&plan).await?;
+        if !work.carry_out(&plan.actions).await? {
+            status::write(&mut work, &seen, &plan.status).await?;
+            return give_back(context, &claim, &plan, &seen).await;
+        }
+    }
+    tracing::warn!(issue.key = %claim.key, "a request did not come to rest; it is looked at again in a minute");
+    let next_look = context.now().checked_add(REST).ok();
+    context.store.release(&claim, Release { next_look, ..Release::default() }).await
+}
+
+async fn nothing_of_ours(context: &Context, claim: &Claim) -> Result<(), StoreError> {
+    tracing::debug!(issue.key = %claim.key, "not a request; left alone");
+    if claim.phase != NO_REQUEST {
+        let change = Change { phase: NO_REQUEST.to_owned(), ..Change::default() };
+        context.store.commit(claim, change).await?;
+    }
+    context.store.release(claim, Release::default()).await
+}
+
+async fn give_back(
+    context: &Context,
+    claim: &Claim,
+    plan: &Plan,
+    seen: &Observation,
+) -> Result<(), StoreError> {
+    let unknown = seen.snapshot.issue == IssueView::Unknown;
+    let (failures, last_error) = match unknown {
+        true => (claim.failures.saturating_add(1), Some("GitLab does not answer".to_owned())),
+        false => (0, None),
+    };
+    // A secret in hand can only be sent by this process: nobody else takes the request until then.
+    let hold = seen.snapshot.in_hand.and_then(|_| {
+        let until = plan.next_look?.checked_add(REST).ok()?;
+        Some(Hold { owner: claim.owner.clone(), until })
+    });
+    let release = Release { next_look: plan.next_look, failures, last_error, hold };
+    context.store.release(claim, release).await
+}
+
+/// Audit entries of one request.
+fn entries(claim: &Claim, events: &[Event]) -> Vec<Entry> {
+    let entry = |event: &Event| Entry { kind: event.kind.into(), key: Some(claim.key), detail: event.detail.clone() };
+    events.iter().map(entry).collect()
+}

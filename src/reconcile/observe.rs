@@ -1,0 +1,246 @@
+//! One look: the vendors, the directory and our own memory, read into a snapshot. Changes nothing.
+//!
+//! Reads that do not depend on each other go out together. What could not be read is a doubt in its place; an
+//! issue that GitLab does not show us is told apart from one it cannot show us now.
+
+use std::collections::BTreeMap;
+
+use super::context::Context;
+use super::parties;
+use crate::domain::approval::last_event;
+use crate::domain::comment::{Seal, read_seal};
+use crate::domain::form::carries_marker;
+use crate::domain::ids::{IssueKey, NoteId, UserId};
+use crate::domain::observed::{Account, Issue, LabelEvent, Note};
+use crate::domain::phase::Phase;
+use crate::domain::policy::{Pin, Pins};
+use crate::domain::record::{Attempt, Record};
+use crate::domain::snapshot::{Doubt, IssueView, Order, Origin, Parties, Project, Snapshot, Vendor};
+use crate::store::{Claim, Entry, StoreError};
+use crate::vendors::VendorError;
+
+/// Setting: why nothing may be issued anywhere.
+pub(super) const HALTED: &str = "halted";
+
+/// A snapshot, and our comment as it stands.
+#[derive(Debug)]
+pub struct Observation {
+    /// What a decision may look at.
+    pub snapshot: Snapshot,
+    /// The comment, which no decision looks at.
+    pub comment: Comment,
+}
+
+/// Our comment as it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Comment {
+    /// There is none.
+    Missing,
+    /// It says this.
+    Found {
+        /// Its id.
+        id: NoteId,
+        /// All of it.
+        body: String,
+    },
+    /// It could not be read; leave it.
+    Unknown,
+}
+
+/// Looks.
+pub async fn observe(context: &Context, claim: &Claim) -> Result<Observation, StoreError> {
+    let mut snapshot = remembered(context, claim).await?;
+    let comment = match look(context, &mut snapshot).await {
+        Ok(comment) => comment,
+        Err(VendorError::NotFound { .. }) => {
+            snapshot.issue = IssueView::Gone;
+            Comment::Unknown
+        }
+        Err(error) => {
+            tracing::warn!(issue.key = %claim.key, error = %error, "GitLab could not be read");
+            snapshot.issue = IssueView::Unknown;
+            Comment::Unknown
+        }
+    };
+    if let Comment::Found { body, .. } = &comment {
+        recognise_twin(context, &mut snapshot, read_seal(body)).await?;
+    }
+    Ok(Observation { snapshot, comment })
+}
+
+/// What we know ourselves; everything that must be asked for is doubted until it was.
+async fn remembered(context: &Context, claim: &Claim) -> Result<Snapshot, StoreError> {
+    let store = &context.store;
+    let project = store.projects().await?.into_iter().find(|project| project.id == claim.key.project);
+    let orders = store.open_orders(claim.key).await?.into_iter();
+    Ok(Snapshot {
+        key: claim.key,
+        project: project.map_or_else(Project::default, |one| Project { set_up_at: Some(one.set_up_at), pins: Some(one.pins) }),
+        adopted: claim.adopted,
+        halted: store.setting(HALTED).await?,
+        ourselves: UserId::default(),
+        issue: IssueView::Unknown,
+        events: Vec::new(),
+        last_edit: None,
+        origin: Origin::Here,
+        accounts: BTreeMap::new(),
+        parties: Parties::unknown(&Doubt::NoForm),
+        record: claim.record.clone(),
+        attempts: store.attempts(claim.key).await?,
+        orders: orders.map(|one| Order { id: one.id, kind: one.kind, why: one.why, by: one.by }).collect(),
+        listing: None,
+        in_hand: context.hand.attempt(claim.key),
+    })
+}
+
+async fn look(context: &Context, snapshot: &mut Snapshot) -> Result<Comment, VendorError> {
+    snapshot.ourselves = context.ourselves().await?;
+    let issue = context.gitlab.issue(snapshot.key).await?;
+    if snapshot.record.is_none() && !carries_marker(&issue.description, &context.policy.marker) {
+        snapshot.issue = IssueView::Seen(Box::new(issue));
+        return Ok(Comment::Unknown);
+    }
+    let (events, edit, notes) = tokio::join!(
+        context.gitlab.label_events(snapshot.key),
+        context.gitlab.last_edit(issue.id),
+        comment_and_origin(context, snapshot),
+    );
+    let (comment, origin) = notes?;
+    (snapshot.events, snapshot.last_edit, snapshot.origin) = (events?, edit?, origin);
+    if is_undecided(snapshot) {
+        approvers(context, snapshot, &issue).await;
+        parties::find(context, snapshot, &issue).await;
+    } else {
+        snapshot.parties.names = names_of_record(context, snapshot).await;
+    }
+    snapshot.issue = IssueView::Seen(Box::new(issue));
+    Ok(comment)
+}
+
+/// Whether approvals may matter in this look. From minting on, the ledger alone counts.
+fn is_undecided(snapshot: &Snapshot) -> bool {
+    let over = |record: &Record| {
+        matches!(record.phase, Phase::Active { .. } | Phase::Ending { .. } | Phase::Delivering { .. } | Phase::Refused { .. })
+    };
+    !snapshot.record.as_ref().is_some_and(over)
+}
+
+/// The comment by its stored id; before there is one, all notes, which also tell where the issue came from.
+async fn comment_and_origin(context: &Context, snapshot: &Snapshot) -> Result<(Comment, Origin), VendorError> {
+    let key = snapshot.key;
+    match snapshot.record.as_ref().and_then(|record| record.note.as_ref()) {
+        Some(note) => match context.gitlab.note(key, note.id).await {
+            Ok(note) => Ok((Comment::Found { id: note.id, body: note.body }, Origin::Here)),
+            Err(VendorError::NotFound { .. }) => Ok((Comment::Missing, Origin::Here)),
+            Err(error) => Err(error),
+        },
+        None => {
+            let notes = context.gitlab.notes(key).await?;
+            let ours = |note: &&Note| !note.system && note.author == Some(snapshot.ourselves) && read_seal(&note.body).is_some();
+            let comment = notes.iter().find(ours);
+            let comment = comment.map_or(Comment::Missing, |note| Comment::Found { id: note.id, body: note.body.clone() });
+            Ok((comment, origin(&notes)))
+        }
+    }
+}
+
+/// GitLab's own notes on a move or a clone.
+fn origin(notes: &[Note]) -> Origin {
+    let says = |words: &str| notes.iter().any(|note| note.system && note.body.trim_start().starts_with(words));
+    match (says("moved from"), says("cloned from")) {
+        (true, _) => Origin::Moved,
+        (false, true) => Origin::Cloned,
+        (false, false) if says("promoted") => Origin::Moved,
+        (false, false) => Origin::Here,
+    }
+}
+
+/// The accounts behind the last event of each pinned label, and whether the labels are what was pinned.
+async fn approvers(context: &Context, snapshot: &mut Snapshot, issue: &Issue) {
+    let Some(pins) = snapshot.project.pins.clone() else { return };
+    let on_issue: Vec<&Pin> = all(&pins).filter(|pin| issue.labels.contains(&pin.name)).collect();
+    if on_issue.is_empty() {
+        return;
+    }
+    if !pins_hold(context, snapshot.key, &pins).await {
+        snapshot.project.pins = None;
+    }
+    for pin in on_issue {
+        let Some(LabelEvent { actor: Some(actor), .. }) = last_event(snapshot, pin) else { continue };
+        let actor = *actor;
+        let account = context.gitlab.account(snapshot.key.project, actor).await;
+        if let Ok(Account { username, .. }) = &account {
+            context.note_name(actor, username);
+        }
+        snapshot.accounts.insert(actor, account.map_err(|_| Doubt::Unreachable { vendor: Vendor::GitLab }));
+    }
+}
+
+pub(super) fn all(pins: &Pins) -> impl Iterator<Item = &Pin> {
+    [&pins.manager, &pins.provisioner].into_iter().chain(&pins.denied)
+}
+
+/// Whether each pinned label still has the title it was pinned with, and no other label has it.
+async fn pins_hold(context: &Context, key: IssueKey, pins: &Pins) -> bool {
+    let Ok(labels) = context.gitlab.labels(key.project).await else { return false };
+    let holds = |pin: &Pin| {
+        let named: Vec<_> = labels.iter().filter(|label| label.name == pin.name).collect();
+        matches!(named.as_slice(), [one] if one.id == pin.id)
+    };
+    let hold = all(pins).all(holds);
+    if !hold {
+        tracing::error!(issue.key = %key, "the approval labels are not the ones that were pinned; nothing is issued");
+    }
+    hold
+}
+
+async fn names_of_record(context: &Context, snapshot: &Snapshot) -> BTreeMap<UserId, String> {
+    let terms = snapshot.record.as_ref().and_then(|record| record.issued.as_ref());
+    let people: Vec<UserId> = terms.map(|terms| terms.beneficiary).into_iter().collect();
+    context.names(snapshot.key.project, &people).await
+}
+
+/// Our own comment, written by another installation or by a later state of this one: nothing is issued any more.
+async fn recognise_twin(context: &Context, snapshot: &mut Snapshot, seal: Option<Seal>) -> Result<(), StoreError> {
+    let Some(seal) = seal else { return Ok(()) };
+    let head = context.store.head().await?;
+    let other = seal.installation != context.store.installation();
+    let later = seal.sequence > head.seq;
+    if (!other && !later) || snapshot.halted.is_some() {
+        return Ok(());
+    }
+    let why = if other { "another installation wrote the comment" } else { "the comment is ahead of this database" };
+    tracing::error!(issue.key = %snapshot.key, "{why}: nothing is issued until `countersign adopt --all`");
+    let detail = serde_json::json!({"why": why, "installation": seal.installation, "sequence": seal.sequence});
+    context.store.append(vec![Entry { kind: "installation.halted".into(), key: Some(snapshot.key), detail }]).await?;
+    context.store.set_setting(HALTED, why).await?;
+    snapshot.halted = Some(why.to_owned());
+    Ok(())
+}
+
+/// What is listed at an instance, where this look may mint.
+pub(super) async fn listing(context: &Context, instance: &str) -> Option<Result<Vec<crate::domain::observed::ListedToken>, Doubt>> {
+    let zendesk = context.zendesk.get(instance)?;
+    Some(zendesk.list_api_tokens().await.map_err(|error| zendesk_doubt(&error)))
+}
+
+pub(super) fn zendesk_doubt(error: &VendorError) -> Doubt {
+    let vendor = Vendor::Zendesk;
+    match error {
+        VendorError::NotFound { .. } => Doubt::TokensSwitchedOff,
+        VendorError::Unauthorized { .. } | VendorError::Forbidden { .. } | VendorError::Rejected { .. } => {
+            Doubt::RefusesUs { vendor }
+        }
+        _ => Doubt::Unreachable { vendor },
+    }
+}
+
+/// Whether a label of that title is on the issue.
+pub(super) fn carries(issue: &Issue, pin: Option<&Pin>) -> bool {
+    pin.is_some_and(|pin| issue.labels.contains(&pin.name))
+}
+
+/// The attempts that are not settled, newest last.
+pub(super) fn unsettled(attempts: &[Attempt]) -> impl Iterator<Item = &Attempt> {
+    attempts.iter().filter(|attempt| attempt.is_unsettled())
+}

@@ -1,0 +1,137 @@
+//! Who a request concerns: the beneficiary, their manager, their Slack account, and our own user at Zendesk.
+//!
+//! Each step is exact or it is a doubt: nobody is guessed from a part of a name, and no default steps in.
+
+use super::context::Context;
+use super::observe::{carries, listing, zendesk_doubt};
+use crate::directory::{DirectoryError, Found};
+use crate::domain::form::{self, AdminAccess, Field, Form};
+use crate::domain::ids::{Email, UserId};
+use crate::domain::observed::{Issue, SlackPerson};
+use crate::domain::record::Authority;
+use crate::domain::snapshot::{Doubt, Manager, Parties, Person, Role, Snapshot, Vendor};
+use crate::vendors::slack::SlackError;
+
+/// Finds everybody concerned, and what is listed at the instance where this look may mint.
+pub(super) async fn find(context: &Context, snapshot: &mut Snapshot, issue: &Issue) {
+    let policy = &context.policy;
+    let answers = form::read(&issue.description, &policy.titles);
+    let Some(author) = snapshot.record.as_ref().map(|record| record.author).or(issue.author) else { return };
+    let requester = answers.by_field.get(&Field::Requester).map(form::Answer::whole).filter(|text| !text.is_empty());
+    let beneficiary = beneficiary(context, author, requester.as_deref()).await;
+    let person = beneficiary.as_ref().map(|found| found.person.clone()).map_err(Clone::clone);
+    let (manager, slack) = tokio::join!(manager(context, &beneficiary), slack(context, &person));
+    snapshot.parties = Parties { beneficiary: person, manager, slack, ..Parties::unknown(&Doubt::NoForm) };
+    if let Ok(form) = form::check(&answers, policy, context.now()) {
+        instance(context, snapshot, issue, &form).await;
+    }
+    name_everybody(context, snapshot, issue).await;
+}
+
+/// Our user at the form's instance; and the list there, once the second label is on.
+async fn instance(context: &Context, snapshot: &mut Snapshot, issue: &Issue, form: &Form) {
+    if form.admin_access == AdminAccess::NotNeeded {
+        return;
+    }
+    let may_mint = issue.open && carries(issue, snapshot.project.pins.as_ref().map(|pins| &pins.provisioner));
+    let owner = async {
+        let asked = context.owner(&form.instance).await.ok_or(Doubt::UnknownInstance)?;
+        asked.map(|owner| owner.id).map_err(|error| zendesk_doubt(&error))
+    };
+    let listed = async {
+        if may_mint { listing(context, &form.instance).await } else { None }
+    };
+    (snapshot.parties.owner, snapshot.listing) = tokio::join!(owner, listed);
+}
+
+async fn name_everybody(context: &Context, snapshot: &mut Snapshot, issue: &Issue) {
+    let parties = &snapshot.parties;
+    let mut people: Vec<UserId> = parties.manager.iter().map(|manager| manager.id).collect();
+    people.extend(parties.beneficiary.iter().map(|person| person.id));
+    people.extend(context.policy.instances.iter().flat_map(|instance| instance.provisioners.iter().copied()));
+    people.extend(issue.closed_by);
+    people.sort_unstable();
+    people.dedup();
+    snapshot.parties.names = context.names(snapshot.key.project, &people).await;
+}
+
+struct Beneficiary {
+    person: Person,
+    manager: Option<UserId>,
+    evidence: Authority,
+}
+
+async fn beneficiary(context: &Context, author: UserId, requester: Option<&str>) -> Result<Beneficiary, Doubt> {
+    let found = match requester {
+        None => by_id(context, author, Role::Requester).await?,
+        Some(text) => named(context, text).await?,
+    };
+    let Found { person, source, value, read_at } = found;
+    if !person.active {
+        return Err(Doubt::InactiveInDirectory { who: Role::Requester });
+    }
+    let evidence = Authority { source, value, read_at };
+    let manager = person.manager;
+    Ok(Beneficiary { person: Person { id: person.gitlab_id, name: person.name, email: person.email }, manager, evidence })
+}
+
+/// The requester as typed: an e-mail address of the directory, or a user name of GitLab.
+async fn named(context: &Context, text: &str) -> Result<Found, Doubt> {
+    let unknown = || Doubt::UnknownRequester { text: text.to_owned() };
+    let name = text.trim();
+    if let Some(username) = name.strip_prefix('@') {
+        let user = context.gitlab.user_by_name(username).await;
+        let user = user.map_err(|_| Doubt::Unreachable { vendor: Vendor::GitLab })?.ok_or_else(unknown)?;
+        return by_id(context, user, Role::Requester).await;
+    }
+    if !name.contains('@') || name.contains(char::is_whitespace) {
+        return Err(unknown());
+    }
+    context.directory.person_by_email(&Email(name.to_owned())).await.map_err(|error| match error {
+        DirectoryError::NotFound => unknown(),
+        other => doubt(&other, Role::Requester),
+    })
+}
+
+async fn by_id(context: &Context, id: UserId, who: Role) -> Result<Found, Doubt> {
+    context.directory.person_by_gitlab_id(id).await.map_err(|error| doubt(&error, who))
+}
+
+fn doubt(error: &DirectoryError, who: Role) -> Doubt {
+    match error {
+        DirectoryError::Unreachable => Doubt::DirectoryUnreachable,
+        DirectoryError::NotFound => Doubt::NotInDirectory { who },
+        DirectoryError::Ambiguous => Doubt::AmbiguousInDirectory { who },
+    }
+}
+
+async fn manager(context: &Context, beneficiary: &Result<Beneficiary, Doubt>) -> Result<Manager, Doubt> {
+    let beneficiary = beneficiary.as_ref().map_err(Clone::clone)?;
+    let id = beneficiary.manager.ok_or(Doubt::NoManager)?;
+    if id == beneficiary.person.id {
+        return Err(Doubt::OwnManager);
+    }
+    let found = by_id(context, id, Role::Manager).await?;
+    if !found.person.active {
+        return Err(Doubt::InactiveInDirectory { who: Role::Manager });
+    }
+    Ok(Manager { id, authority: beneficiary.evidence.clone() })
+}
+
+async fn slack(context: &Context, person: &Result<Person, Doubt>) -> Result<SlackPerson, Doubt> {
+    let person = person.as_ref().map_err(Clone::clone)?;
+    let (team, found) = tokio::join!(context.team(), context.slack.person_by_email(&person.email));
+    let (team, found) = (team.map_err(|error| slack_doubt(&error))?, found.map_err(|error| slack_doubt(&error))?);
+    let same_address = found.email.as_ref() == Some(&person.email);
+    let fit = !found.deleted && !found.bot && !found.guest && found.team == team && same_address;
+    if fit { Ok(found) } else { Err(Doubt::UnfitSlackAccount) }
+}
+
+fn slack_doubt(error: &SlackError) -> Doubt {
+    let vendor = Vendor::Slack;
+    match error {
+        SlackError::Person { .. } => Doubt::NotOnSlack,
+        SlackError::Operator { .. } | SlackError::Ours { .. } => Doubt::RefusesUs { vendor },
+        SlackError::NotNow { .. } | SlackError::Ambiguous => Doubt::Unreachable { vendor },
+    }
+}
