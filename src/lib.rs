@@ -2,4 +2,6 @@
 
 pub mod clock;
 pub mod domain;
+pub mod key;
+pub mod reader;
 pub mod secret;
