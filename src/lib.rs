@@ -1,6 +1,7 @@
 //! countersign turns an access-request issue on GitLab into a Zendesk credential.
 
 pub mod clock;
+pub mod config;
 pub mod domain;
 pub mod key;
 pub mod reader;
