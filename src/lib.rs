@@ -6,3 +6,4 @@ pub mod domain;
 pub mod key;
 pub mod reader;
 pub mod secret;
+pub mod web;
