@@ -2,6 +2,7 @@
 
 pub mod clock;
 pub mod config;
+pub mod directory;
 pub mod domain;
 pub mod key;
 pub mod reader;
