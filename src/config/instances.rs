@@ -1,0 +1,170 @@
+//! `[[instances]]`: the Zendesk accounts, what may be asked for there and who may give it.
+//!
+//! A key names environment variables and a name is what people choose in the form; either of them twice
+//! would let one account's approval mint at another, so both are refused.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use toml::Value;
+use url::Url;
+
+use super::policy::name_template;
+use super::secrets::{Names, Origin};
+use super::values::url;
+use crate::domain::ids::{Email, UserId};
+use crate::domain::terms::Kind;
+use crate::reader::{Reader, email_of, text_of};
+use crate::secret::Secret;
+
+/// One Zendesk account.
+#[derive(Debug, Clone)]
+pub struct Instance {
+    /// Short and lower case, with hyphens; names its environment variables.
+    pub key: String,
+    /// What the form says.
+    pub name: String,
+    /// Its address.
+    pub url: Url,
+    /// What may be asked for here; at least one.
+    pub kinds: BTreeSet<Kind>,
+    /// Who may give the second approval. Empty is nobody.
+    pub provisioners: BTreeSet<UserId>,
+    /// In place of the policy's template.
+    pub name_template: Option<String>,
+    /// As whom we act there.
+    pub login: Login,
+}
+
+/// How we log in at a Zendesk account.
+#[derive(Debug, Clone)]
+pub enum Login {
+    /// Client credentials of a confidential OAuth client that the integration user owns.
+    OAuth {
+        /// The client's identifier.
+        client_id: String,
+        /// The client's secret.
+        client_secret: Secret,
+        /// What its tokens may do, separated by spaces.
+        scope: String,
+    },
+    /// An API token of the integration user.
+    ApiToken {
+        /// Whose.
+        email: Email,
+        /// The token.
+        token: Secret,
+    },
+}
+
+/// All instances; at least one.
+pub(super) fn read(reader: &mut Reader<'_>, origin: Origin<'_>) -> Option<Vec<Instance>> {
+    refuse_twins(reader, "key");
+    refuse_twins(reader, "name");
+    reader.sections("instances", |reader| Instance::read(reader, origin))
+}
+
+/// Compares what is written, so that a fault elsewhere in an instance hides no twin.
+fn refuse_twins(reader: &mut Reader<'_>, field: &str) {
+    let tables = reader.value("instances").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let mut seen = BTreeMap::new();
+    for (index, table) in tables.iter().enumerate() {
+        let text = table.get(field).and_then(Value::as_str).map(|text| text.trim().to_lowercase());
+        let Some(text) = text.filter(|text| !text.is_empty()) else { continue };
+        if let Some(first) = seen.get(&text) {
+            let message = format!("is the same as instances[{first}].{field}");
+            reader.fault(&format!("instances[{index}].{field}"), message);
+        } else {
+            seen.insert(text, index);
+        }
+    }
+}
+
+impl Instance {
+    fn read(reader: &mut Reader<'_>, origin: Origin<'_>) -> Option<Self> {
+        let key = reader.parsed("key", key);
+        let name = reader.text("name").map(|name| name.trim().to_owned());
+        let url = reader.parsed("url", url);
+        let kinds = reader.filled_list("kinds", kind);
+        let provisioners = reader.list("provisioners", user);
+        let name_template = reader.optional_parsed("name_template", name_template);
+        let prefix = variable_prefix(key.as_deref().unwrap_or("<KEY>"));
+        let login = reader.section("login", |reader| Login::read(reader, origin, &prefix));
+        Some(Self {
+            key: key?,
+            name: name?,
+            url: url?,
+            kinds: kinds?.into_iter().collect(),
+            provisioners: provisioners?.into_iter().collect(),
+            name_template,
+            login: login?,
+        })
+    }
+}
+
+impl Login {
+    fn read(reader: &mut Reader<'_>, origin: Origin<'_>, prefix: &str) -> Option<Self> {
+        match reader.text("kind")?.as_str() {
+            "oauth" => Self::read_oauth(reader, origin, prefix),
+            "api_token" => Self::read_api_token(reader, origin, prefix),
+            _ => {
+                reader.fault("kind", "must be \"oauth\" or \"api_token\"");
+                // What belongs here depends on the kind; without one, no other key can be called unknown.
+                for key in ["client_id", "client_secret_file", "scope", "email", "token_file"] {
+                    reader.value(key);
+                }
+                None
+            }
+        }
+    }
+
+    fn read_oauth(reader: &mut Reader<'_>, origin: Origin<'_>, prefix: &str) -> Option<Self> {
+        let client_id = reader.text("client_id");
+        let variable = format!("{prefix}_CLIENT_SECRET");
+        let names = Names { variable: &variable, key: "client_secret_file" };
+        let client_secret = origin.secret(reader, names);
+        let scope = match reader.value("scope") {
+            Some(_) => reader.text("scope"),
+            None => Some("read write".to_owned()),
+        };
+        Some(Self::OAuth { client_id: client_id?, client_secret: client_secret?, scope: scope? })
+    }
+
+    fn read_api_token(reader: &mut Reader<'_>, origin: Origin<'_>, prefix: &str) -> Option<Self> {
+        let email = reader.parsed("email", email_of);
+        let variable = format!("{prefix}_TOKEN");
+        let token = origin.secret(reader, Names { variable: &variable, key: "token_file" });
+        Some(Self::ApiToken { email: email?, token: token? })
+    }
+}
+
+fn variable_prefix(key: &str) -> String {
+    format!("COUNTERSIGN_ZENDESK_{}", key.to_ascii_uppercase().replace('-', "_"))
+}
+
+/// No underscore, so that two keys never name one variable.
+fn key(text: &str) -> Result<String, String> {
+    let fits = |part: &str| {
+        !part.is_empty() && part.chars().all(|one| one.is_ascii_lowercase() || one.is_ascii_digit())
+    };
+    if text.len() <= 40 && text.split('-').all(fits) {
+        Ok(text.to_owned())
+    } else {
+        Err("must be lower-case letters and digits, in parts joined by hyphens, at most 40".to_owned())
+    }
+}
+
+fn kind(value: &Value) -> Result<Kind, String> {
+    text_of(value)?;
+    value.clone().try_into().map_err(|error: toml::de::Error| {
+        // Serde's own words list the kinds there are.
+        let known = error.message().split_once("expected").map_or("", |(_, known)| known.trim());
+        format!("is not a kind of credential; there is {known}")
+    })
+}
+
+fn user(value: &Value) -> Result<UserId, String> {
+    match value {
+        Value::Integer(id) if *id > 0 => Ok(UserId(*id)),
+        _ => Err("is not a numeric GitLab user id".to_owned()),
+    }
+}

@@ -1,0 +1,156 @@
+//! Reads a body as it comes: verifies all of it, keeps only what will be parsed.
+//!
+//! GitLab sends up to 25 MB; what is larger than 1 MB is verified and dropped, since its issue can be
+//! found by a sweep and a megabyte of JSON is all that one request may cost. The whole reading has one
+//! time limit, so that a sender who drips bytes holds nothing for long.
+
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::body::HttpBody as _;
+use http_body_util::BodyExt as _;
+
+use super::signature::{Check, Unauthentic};
+use super::webhook::Refusal;
+
+/// How much of a body is read, kept, and in which time.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    /// Bytes that are kept for parsing.
+    pub(super) kept: usize,
+    /// Bytes that are read at all.
+    pub(super) read: usize,
+    /// For everything.
+    pub(super) time: Duration,
+}
+
+/// GitLab's own limit and time-out are 25 MB and 10 s. Source: GitLab, "GitLab.com settings", "Webhooks".
+pub(super) const LIMITS: Limits =
+    Limits { kept: 1024 * 1024, read: 25 * 1024 * 1024, time: Duration::from_secs(10) };
+
+/// An authentic body.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Received {
+    /// Kept whole.
+    Whole(Vec<u8>),
+    /// More than is kept.
+    TooLargeToParse,
+}
+
+/// Reads and verifies `body`.
+pub(super) async fn receive(body: Body, check: Check, limits: Limits) -> Result<Received, Refusal> {
+    let announced = body.size_hint().lower();
+    if usize::try_from(announced).map_or(true, |announced| announced > limits.read) {
+        return Err(Refusal::TooLarge);
+    }
+    let reading = read(body, check, limits);
+    tokio::time::timeout(limits.time, reading).await.unwrap_or(Err(Unauthentic::Slow.into()))
+}
+
+async fn read(mut body: Body, mut check: Check, limits: Limits) -> Result<Received, Refusal> {
+    let mut kept = Some(Vec::new());
+    let mut length = 0;
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| Unauthentic::Broken)?;
+        let Ok(chunk) = frame.into_data() else { continue };
+        length += chunk.len();
+        if length > limits.read {
+            return Err(Refusal::TooLarge);
+        }
+        check.update(&chunk);
+        if length > limits.kept {
+            kept = None;
+        } else if let Some(kept) = &mut kept {
+            kept.extend_from_slice(&chunk);
+        }
+    }
+    check.finish()?;
+    Ok(kept.map_or(Received::TooLargeToParse, Received::Whole))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+    use std::io;
+    use std::pin::Pin;
+    use std::task::{Context, Poll};
+
+    use axum::body::{Bytes, HttpBody};
+    use http_body_util::{Full, combinators};
+
+    use super::*;
+
+    /// Gives its chunks one by one without saying how long it is, and then ends, breaks off or hangs.
+    struct Dripping {
+        chunks: VecDeque<Body>,
+        end: End,
+    }
+
+    #[derive(Clone, Copy)]
+    enum End {
+        Proper,
+        BrokenOff,
+        Hanging,
+    }
+
+    type Frame = <combinators::Frame<'static, Body> as Future>::Output;
+
+    impl HttpBody for Dripping {
+        type Data = Bytes;
+        type Error = axum::Error;
+
+        fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Frame> {
+            while let Some(chunk) = self.chunks.front_mut() {
+                if let Poll::Ready(Some(frame)) = Pin::new(chunk).poll_frame(context) {
+                    return Poll::Ready(Some(frame));
+                }
+                self.chunks.pop_front();
+            }
+            match self.end {
+                End::Proper => Poll::Ready(None),
+                End::BrokenOff => {
+                    let error = io::Error::from(io::ErrorKind::ConnectionReset);
+                    Poll::Ready(Some(Err(axum::Error::new(error))))
+                }
+                End::Hanging => Poll::Pending,
+            }
+        }
+    }
+
+    fn dripping(chunks: &[&'static str], end: End) -> Body {
+        Body::new(Dripping { chunks: chunks.iter().map(|chunk| Body::from(*chunk)).collect(), end })
+    }
+
+    const SMALL: Limits = Limits { kept: 4, read: 8, time: Duration::from_hours(1) };
+
+    #[tokio::test]
+    async fn what_fits_is_kept_whole() {
+        let body = dripping(&["ab", "", "cd"], End::Proper);
+        assert_eq!(receive(body, Check::Token, SMALL).await, Ok(Received::Whole(b"abcd".to_vec())));
+    }
+
+    #[tokio::test]
+    async fn what_is_larger_is_read_but_not_kept() {
+        let body = dripping(&["abc", "de", "f"], End::Proper);
+        assert_eq!(receive(body, Check::Token, SMALL).await, Ok(Received::TooLargeToParse));
+        let body = dripping(&["abcdefgh"], End::Proper);
+        assert_eq!(receive(body, Check::Token, SMALL).await, Ok(Received::TooLargeToParse));
+    }
+
+    #[tokio::test]
+    async fn what_is_beyond_the_limit_is_refused_before_its_end() {
+        let body = dripping(&["abcdefgh", "i"], End::Hanging);
+        assert_eq!(receive(body, Check::Token, SMALL).await, Err(Refusal::TooLarge));
+        let announced = Body::new(Full::new(Bytes::from_static(b"abcdefghi")));
+        assert_eq!(receive(announced, Check::Token, SMALL).await, Err(Refusal::TooLarge));
+    }
+
+    #[tokio::test]
+    async fn a_body_that_does_not_end_is_unauthentic() {
+        let broken = dripping(&["ab"], End::BrokenOff);
+        assert_eq!(receive(broken, Check::Token, SMALL).await, Err(Unauthentic::Broken.into()));
+        let hanging = dripping(&["ab"], End::Hanging);
+        let limits = Limits { time: Duration::ZERO, ..SMALL };
+        assert_eq!(receive(hanging, Check::Token, limits).await, Err(Unauthentic::Slow.into()));
+    }
+}

@@ -1,0 +1,89 @@
+//! The door: the webhook and the health pages.
+//!
+//! A webhook is a hint. It names an issue to look at and decides nothing, so all that happens here is:
+//! limit, verify, name the issue, make the mark durable, answer. Answers have no body, since GitLab shows
+//! them to a project's maintainers, and no answer is a redirect, since GitLab takes one for a delivery.
+//! Nothing of a request is logged but its method and path.
+
+mod body;
+mod health;
+mod payload;
+mod signature;
+mod watched;
+mod webhook;
+
+use std::any::Any;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::{Response, StatusCode};
+use axum::response::IntoResponse as _;
+use axum::routing::{any, get};
+use axum::{Router, extract};
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::trace::TraceLayer;
+
+use crate::clock::SharedClock;
+use crate::domain::ids::{IssueKey, ProjectId};
+
+pub use signature::Authentication;
+pub use watched::WatchedProjects;
+
+/// The mark could not be made durable; the sender should try again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the mark could not be made durable")]
+pub struct NotDurable;
+
+/// Where the door leaves its marks. `Ok` means durable.
+#[async_trait]
+pub trait Marks: Send + Sync {
+    /// This issue must be looked at, now.
+    async fn mark(&self, key: IssueKey) -> Result<(), NotDurable>;
+
+    /// Something in this project changed, and nobody knows what.
+    async fn mark_for_sweep(&self, project: ProjectId) -> Result<(), NotDurable>;
+
+    /// Whether the database answers.
+    async fn answers(&self) -> bool;
+}
+
+/// What the door needs.
+#[derive(Clone)]
+pub struct Door {
+    /// For the age of a signature.
+    pub clock: SharedClock,
+    /// How a webhook proves itself.
+    pub authentication: Authentication,
+    /// Where marks are left.
+    pub marks: Arc<dyn Marks>,
+    /// Whose issues are of interest.
+    pub watched: Arc<WatchedProjects>,
+}
+
+/// `POST /hooks/gitlab`, `GET /healthz`, `GET /readyz`.
+pub fn router(door: Door) -> Router {
+    Router::new()
+        .route("/hooks/gitlab", any(webhook::receive))
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready))
+        .with_state(Arc::new(door))
+        .layer(CatchPanicLayer::custom(after_panic))
+        .layer(TraceLayer::new_for_http().make_span_with(span).on_request(()).on_failure(()))
+}
+
+type State = extract::State<Arc<Door>>;
+
+/// Method and path; a query or a header may carry anything.
+fn span(request: &Request) -> tracing::Span {
+    tracing::info_span!("http", method = %request.method(), path = request.uri().path())
+}
+
+/// The process's panic hook has logged what happened.
+fn after_panic(_panic: Box<dyn Any + Send>) -> Response<Body> {
+    StatusCode::INTERNAL_SERVER_ERROR.into_response()
+}
+
+#[cfg(test)]
+mod tests;
