@@ -10,6 +10,7 @@ use std::fmt;
 use url::Url;
 
 pub mod error;
+pub mod gitlab;
 pub mod http;
 mod network;
 #[cfg(test)]
