@@ -15,6 +15,7 @@ pub mod http;
 mod network;
 #[cfg(test)]
 mod testing;
+pub mod zendesk;
 
 /// Whom a call goes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
