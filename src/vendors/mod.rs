@@ -13,6 +13,7 @@ pub mod error;
 pub mod gitlab;
 pub mod http;
 mod network;
+pub mod slack;
 #[cfg(test)]
 mod testing;
 pub mod zendesk;
