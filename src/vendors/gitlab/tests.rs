@@ -437,3 +437,13 @@ async fn each_refusal_keeps_its_meaning_through_the_crate() {
         assert!(lines(&log).iter().all(|line| line.contains("/projects/5/issues/7")));
     }
 }
+
+#[tokio::test]
+async fn a_look_can_run_on_any_thread() {
+    let (gitlab, _) = gitlab(|_| page("", &json!([])));
+    let events = tokio::spawn(async move { gitlab.label_events(KEY).await }).await.unwrap();
+    assert_eq!(events, Ok(Vec::new()));
+    let (gitlab, _) = always(work_item(&json!([{ "lastEditedAt": null }])));
+    let edit = tokio::spawn(async move { gitlab.last_edit(IssueId(70)).await }).await.unwrap();
+    assert_eq!(edit, Ok(None));
+}

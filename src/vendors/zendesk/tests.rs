@@ -278,3 +278,10 @@ async fn no_failure_of_the_log_in_looks_like_one_of_the_call() {
         assert!(lines(&log).iter().all(|line| line == "POST /zendesk/oauth/tokens"));
     }
 }
+
+#[tokio::test]
+async fn a_mint_can_run_on_any_thread() {
+    let (zendesk, _, _) = granting(Value::from(1800), &["t1"]);
+    let listed = tokio::spawn(async move { zendesk.list_api_tokens().await }).await.unwrap();
+    assert_eq!(listed, Ok(Vec::new()));
+}
