@@ -1,0 +1,139 @@
+//! Endpoints that the `gitlab` crate does not have, or has without a parameter we need.
+
+use std::borrow::Cow;
+
+use gitlab::api::{BodyError, Endpoint, JsonParams, QueryParams, UrlBase};
+use http::Method;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::number;
+use super::setup::{HookId, HookSettings};
+use crate::domain::ids::{IssueId, IssueKey, NoteId, ProjectId};
+
+type Body = Result<Option<(&'static str, Vec<u8>)>, BodyError>;
+
+/// Below the instance's address, where GraphQL lives; REST is below `api/v4`.
+const GRAPHQL: &str = "api/graphql";
+
+/// The one query; source: GitLab "GraphQL API resources", `WorkItemWidgetDescription`.
+const LAST_EDIT: &str = "query lastEdit($id: WorkItemID!) { workItem(id: $id) { id widgets { \
+    ... on WorkItemWidgetDescription { lastEditedAt lastEditedBy { id } } } } }";
+
+/// `GET /projects/:id/issues/:iid/notes/:note_id`
+pub(super) struct OneNote {
+    pub(super) key: IssueKey,
+    pub(super) note: NoteId,
+}
+
+impl Endpoint for OneNote {
+    fn method(&self) -> Method {
+        Method::GET
+    }
+
+    fn endpoint(&self) -> Cow<'static, str> {
+        let IssueKey { project, iid } = self.key;
+        format!("projects/{project}/issues/{iid}/notes/{}", self.note).into()
+    }
+}
+
+/// `GET /projects/:id/issues`, every state and, as far as we may see them, confidential ones too.
+pub(super) struct UpdatedIssues {
+    pub(super) project: ProjectId,
+    pub(super) since: Option<Timestamp>,
+}
+
+impl Endpoint for UpdatedIssues {
+    fn method(&self) -> Method {
+        Method::GET
+    }
+
+    fn endpoint(&self) -> Cow<'static, str> {
+        format!("projects/{}/issues", self.project).into()
+    }
+
+    fn parameters(&self) -> QueryParams<'_> {
+        let mut parameters = QueryParams::default();
+        parameters
+            .push("scope", "all")
+            .push("state", "all")
+            .push("order_by", "created_at")
+            .push("sort", "asc")
+            .push_opt("updated_after", self.since.map(|since| since.to_string()));
+        parameters
+    }
+}
+
+/// The last edit of a description, which REST does not tell.
+pub(super) struct LastEdit {
+    pub(super) issue: IssueId,
+}
+
+impl Endpoint for LastEdit {
+    fn method(&self) -> Method {
+        Method::POST
+    }
+
+    fn endpoint(&self) -> Cow<'static, str> {
+        GRAPHQL.into()
+    }
+
+    fn url_base(&self) -> UrlBase {
+        UrlBase::Instance
+    }
+
+    fn body(&self) -> Body {
+        let id = format!("gid://gitlab/WorkItem/{}", self.issue);
+        JsonParams::into_body(&json!({ "query": LAST_EDIT, "variables": { "id": id } }))
+    }
+}
+
+/// Questions that go out as a POST.
+pub(super) trait Repeatable: Endpoint {
+    /// GraphQL: the one query we have changes nothing.
+    fn is_a_question(&self) -> bool {
+        self.url_base() == UrlBase::Instance && self.endpoint() == GRAPHQL
+    }
+}
+
+impl<E: Endpoint> Repeatable for E {}
+
+/// `POST /projects/:id/hooks`, or `PUT …/:hook_id`: the crate's has no `signing_token`.
+pub(super) struct SaveHook<'a> {
+    pub(super) project: ProjectId,
+    pub(super) hook: Option<HookId>,
+    pub(super) settings: &'a HookSettings,
+}
+
+impl Endpoint for SaveHook<'_> {
+    fn method(&self) -> Method {
+        if self.hook.is_some() { Method::PUT } else { Method::POST }
+    }
+
+    fn endpoint(&self) -> Cow<'static, str> {
+        match self.hook {
+            Some(hook) => format!("projects/{}/hooks/{}", self.project, number(hook.0)),
+            None => format!("projects/{}/hooks", self.project),
+        }
+        .into()
+    }
+
+    fn body(&self) -> Body {
+        let mut body = json!({
+            "url": self.settings.url.as_str(),
+            "issues_events": true,
+            "confidential_issues_events": true,
+            // On by default at GitLab, and of no use here.
+            "push_events": false,
+            "enable_ssl_verification": true,
+        });
+        for (name, secret) in
+            [("signing_token", &self.settings.signing_token), ("token", &self.settings.token)]
+        {
+            if let Some(secret) = secret {
+                body[name] = Value::from(secret.expose());
+            }
+        }
+        JsonParams::into_body(&body)
+    }
+}

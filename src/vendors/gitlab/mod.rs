@@ -1,0 +1,234 @@
+//! GitLab: what a look at a request reads, and the few things we write.
+//!
+//! Endpoints come from the `gitlab` crate, which knows their paths and encodings; the calls go over our transport
+//! (`session`), because that crate's own client has no time-outs and ends a list at the first short page. Lists
+//! are read to their end or not at all. Answers become `domain::observed`, and a field whose absence would make an
+//! approval easier is required.
+
+use gitlab::api::common::{NameOrId, SortOrder};
+use gitlab::api::projects::Project as OneProject;
+use gitlab::api::projects::issues::notes::{CreateIssueNote, EditIssueNote, IssueNotes, NoteOrderBy};
+use gitlab::api::projects::issues::{
+    EditIssue, Issue as OneIssue, IssueResourceLabelEvents, IssueStateEvent,
+};
+use gitlab::api::projects::labels::Labels;
+use gitlab::api::projects::members::AllProjectMember;
+use gitlab::api::users::{CurrentUser, User, Users};
+use jiff::Timestamp;
+use url::Url;
+
+use super::Vendor;
+use super::error::VendorError;
+use super::http::Transport;
+use crate::domain::ids::{IssueId, IssueKey, LabelId, NoteId, ProjectId, UserId};
+use crate::domain::observed::{Account, Edit, Issue, LabelEvent, Note};
+use crate::secret::Secret;
+
+mod edit;
+mod endpoints;
+mod session;
+pub mod setup;
+mod shapes;
+
+use endpoints::{LastEdit, OneNote, UpdatedIssues};
+use session::built;
+
+/// User names are at most this long at GitLab; anything longer names nobody.
+const LONGEST_USERNAME: usize = 255;
+
+/// A client with one access token. `Clone` shares the connections.
+#[derive(Debug, Clone)]
+pub struct GitLab {
+    transport: Transport,
+    base: Url,
+    token: Secret,
+}
+
+/// A project, as far as it is looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Project {
+    /// Numeric id.
+    pub id: ProjectId,
+    /// Full path, `group/project`.
+    pub path: String,
+    /// The address people open.
+    pub url: String,
+    /// Absent while the repository is empty.
+    pub default_branch: Option<String>,
+}
+
+/// A label that can be put on a project's issues.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Label {
+    /// Numeric id, which a rename does not change.
+    pub id: LabelId,
+    /// Its present title.
+    pub name: String,
+    /// The project's own: whoever may plan there can rename or delete it. Not so a group's label.
+    pub project_label: bool,
+}
+
+impl GitLab {
+    /// `base` is the instance's address without `/api/v4`; `token` a personal, project or group access token.
+    pub fn new(transport: Transport, base: Url, token: Secret) -> Self {
+        Self { transport, base, token }
+    }
+
+    /// Whose token this is. Without a membership: that belongs to a project.
+    pub async fn current_user(&self) -> Result<Account, VendorError> {
+        let endpoint = built(CurrentUser::builder().build());
+        let user: shapes::User = self.ask("current_user", &endpoint).await?;
+        user.account(None)
+    }
+
+    /// A project by full path or numeric id.
+    pub async fn project(&self, path_or_id: &str) -> Result<Project, VendorError> {
+        let endpoint = built(OneProject::builder().project(name_or_id(path_or_id)).build());
+        let project: shapes::Project = self.ask("project", &endpoint).await?;
+        Ok(project.into())
+    }
+
+    /// One issue. [`VendorError::NotFound`] when deleted, moved out of sight or hidden from us.
+    pub async fn issue(&self, key: IssueKey) -> Result<Issue, VendorError> {
+        let (project, iid) = numbers(key);
+        let endpoint = built(OneIssue::builder().project(project).issue(iid).build());
+        let issue = Issue::from(self.ask::<shapes::Issue>("issue", &endpoint).await?);
+        // GitLab answers for a project's former path and id too; that would be another request's issue.
+        if issue.key == key { Ok(issue) } else { Err(malformed()) }
+    }
+
+    /// All label events of an issue, in the order GitLab lists them.
+    pub async fn label_events(&self, key: IssueKey) -> Result<Vec<LabelEvent>, VendorError> {
+        let (project, issue) = numbers(key);
+        let endpoint = built(IssueResourceLabelEvents::builder().project(project).issue(issue).build());
+        let events: Vec<shapes::LabelEvent> = self.ask_all("label_events", &endpoint).await?;
+        Ok(events.into_iter().map(Into::into).collect())
+    }
+
+    /// The last change of the description; `None` only if GitLab says there was none since the creation.
+    pub async fn last_edit(&self, issue: IssueId) -> Result<Option<Edit>, VendorError> {
+        let answer: edit::Answer = self.ask("last_edit", &LastEdit { issue }).await?;
+        answer.last_edit(issue)
+    }
+
+    /// All notes of an issue, system notes included, oldest first.
+    pub async fn notes(&self, key: IssueKey) -> Result<Vec<Note>, VendorError> {
+        let (project, issue) = numbers(key);
+        let mut notes = IssueNotes::builder();
+        notes.project(project).issue(issue).order_by(NoteOrderBy::CreatedAt).sort(SortOrder::Ascending);
+        let notes: Vec<shapes::Note> = self.ask_all("notes", &built(notes.build())).await?;
+        Ok(notes.into_iter().map(Into::into).collect())
+    }
+
+    /// One note.
+    pub async fn note(&self, key: IssueKey, note: NoteId) -> Result<Note, VendorError> {
+        let note: shapes::Note = self.ask("note", &OneNote { key, note }).await?;
+        Ok(note.into())
+    }
+
+    /// Writes a comment. Not repeatable: after an unknown outcome, look through [`GitLab::notes`].
+    pub async fn create_note(&self, key: IssueKey, body: &str) -> Result<Note, VendorError> {
+        let (project, issue) = numbers(key);
+        let endpoint = built(CreateIssueNote::builder().project(project).issue(issue).body(body).build());
+        let note: shapes::Note = self.ask("create_note", &endpoint).await?;
+        Ok(note.into())
+    }
+
+    /// Replaces the text of a comment of ours.
+    pub async fn edit_note(&self, key: IssueKey, note: NoteId, body: &str) -> Result<Note, VendorError> {
+        let (project, issue) = numbers(key);
+        let mut edit = EditIssueNote::builder();
+        edit.project(project).issue(issue).note(number(note.0)).body(body);
+        let note: shapes::Note = self.ask("edit_note", &built(edit.build())).await?;
+        Ok(note.into())
+    }
+
+    /// Takes a label off by its present name; nothing happens if it is not on. A name with a comma is refused:
+    /// GitLab would read it as two.
+    pub async fn remove_label(&self, key: IssueKey, name: &str) -> Result<(), VendorError> {
+        if name.contains(',') {
+            return Err(VendorError::refused_to_send(Vendor::GitLab, "a comma in a label's name"));
+        }
+        let (project, issue) = numbers(key);
+        let mut edit = EditIssue::builder();
+        edit.project(project).issue(issue).remove_label(name);
+        self.tell("remove_label", &built(edit.build())).await
+    }
+
+    /// Closes an issue; a closed one stays so.
+    pub async fn close_issue(&self, key: IssueKey) -> Result<(), VendorError> {
+        let (project, issue) = numbers(key);
+        let mut edit = EditIssue::builder();
+        edit.project(project).issue(issue).state_event(IssueStateEvent::Close);
+        self.tell("close_issue", &built(edit.build())).await
+    }
+
+    /// A person with their membership of the project, inherited ones included.
+    pub async fn account(&self, project: ProjectId, user: UserId) -> Result<Account, VendorError> {
+        let endpoint = built(User::builder().user(number(user.0)).build());
+        let found: shapes::User = self.ask("user", &endpoint).await?;
+        let mut member = AllProjectMember::builder();
+        member.project(number(project.0)).user(number(user.0));
+        let member = self.ask::<shapes::Member>("member", &built(member.build())).await;
+        let membership = match member {
+            Ok(member) => Some(member.membership()),
+            Err(VendorError::NotFound { .. }) => None,
+            Err(error) => return Err(error),
+        };
+        let account = found.account(membership)?;
+        if account.id == user { Ok(account) } else { Err(malformed()) }
+    }
+
+    /// Who has exactly this user name now, without regard to case.
+    pub async fn user_by_name(&self, username: &str) -> Result<Option<UserId>, VendorError> {
+        if username.is_empty() || username.len() > LONGEST_USERNAME {
+            return Ok(None);
+        }
+        let endpoint = built(Users::builder().username(username).build());
+        let users: Vec<shapes::User> = self.ask("user_by_name", &endpoint).await?;
+        let found = users.iter().find(|user| user.username.eq_ignore_ascii_case(username));
+        Ok(found.map(|user| user.id))
+    }
+
+    /// All labels usable in a project, those of its groups included.
+    pub async fn labels(&self, project: ProjectId) -> Result<Vec<Label>, VendorError> {
+        let mut labels = Labels::builder();
+        labels.project(number(project.0)).include_ancestor_groups(true);
+        let labels: Vec<shapes::Label> = self.ask_all("labels", &built(labels.build())).await?;
+        Ok(labels.into_iter().map(Into::into).collect())
+    }
+
+    /// All issues of a project in every state, oldest first, that changed at `since` or later.
+    ///
+    /// Ordered by creation, which a change during the listing does not alter: ordered by their change, an issue
+    /// touched meanwhile would push its neighbour over a page's edge, unseen.
+    pub async fn issues_updated_since(
+        &self,
+        project: ProjectId,
+        since: Option<Timestamp>,
+    ) -> Result<Vec<Issue>, VendorError> {
+        let endpoint = UpdatedIssues { project, since };
+        let issues: Vec<shapes::Issue> = self.ask_all("issues_updated_since", &endpoint).await?;
+        Ok(issues.into_iter().map(Into::into).collect())
+    }
+}
+
+fn malformed() -> VendorError {
+    VendorError::Malformed { vendor: Vendor::GitLab }
+}
+
+/// The crate counts in `u64`. Zero names nothing at GitLab, so an impossible id is answered by 404.
+fn number(id: i64) -> u64 {
+    u64::try_from(id).unwrap_or(0)
+}
+
+fn numbers(key: IssueKey) -> (u64, u64) {
+    (number(key.project.0), number(key.iid))
+}
+
+fn name_or_id(text: &str) -> NameOrId<'_> {
+    text.parse::<u64>().map_or_else(|_| text.into(), Into::into)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,242 @@
+//! How the `gitlab` crate's endpoints travel over our transport.
+//!
+//! A [`Session`] is one call: it implements the crate's client traits, sees to it that the token goes to the
+//! configured instance and nowhere else, turns every status but a success into our error before the crate sees
+//! it, and remembers which page GitLab says is next. GitLab filters some lists after cutting them into pages, so
+//! only `X-Next-Page` tells the end; an answer without that header is refused, as a label event that is not seen
+//! could be the one that takes an approval back.
+
+use std::sync::{Mutex, PoisonError};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use gitlab::api::{ApiError, AsyncClient, AsyncQuery, Endpoint, QueryParams, RestClient, UrlBase};
+use http::request::Builder;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri};
+use serde::de::DeserializeOwned;
+use url::Url;
+use zeroize::Zeroizing;
+
+use super::endpoints::Repeatable;
+use super::{GitLab, malformed};
+use crate::vendors::error::{VendorError, accepted};
+use crate::vendors::{Call, Vendor, address};
+
+/// GitLab's largest page.
+const PAGE_SIZE: u64 = 100;
+/// A list that is longer than 20,000 is an error, never a beginning taken for the whole.
+const MOST_PAGES: u64 = 200;
+
+/// What `X-Next-Page` said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum NextPage {
+    /// The header is missing or no number.
+    Unsaid,
+    /// It is empty: this was the last one.
+    End,
+    Number(u64),
+}
+
+struct Session<'a> {
+    gitlab: &'a GitLab,
+    operation: &'static str,
+    repeatable: bool,
+    next_page: Mutex<NextPage>,
+}
+
+/// One page of a list.
+struct Page<'a, E> {
+    endpoint: &'a E,
+    number: u64,
+}
+
+/// An endpoint from a builder of the crate.
+pub(super) fn built<E, F: std::fmt::Debug>(endpoint: Result<E, F>) -> E {
+    endpoint.expect("the crate's builders fail only for a field that is not set, and callers set all of them")
+}
+
+impl GitLab {
+    /// Calls and reads the answer.
+    pub(super) async fn ask<T: DeserializeOwned + 'static>(
+        &self,
+        operation: &'static str,
+        endpoint: &(impl Endpoint + Sync),
+    ) -> Result<T, VendorError> {
+        self.session(operation, endpoint).run(endpoint).await
+    }
+
+    /// Calls and reads the answer's bytes as they are.
+    pub(super) async fn ask_raw(
+        &self,
+        operation: &'static str,
+        endpoint: &(impl Endpoint + Sync),
+    ) -> Result<Vec<u8>, VendorError> {
+        self.session(operation, endpoint).run(&gitlab::api::raw(endpoint)).await
+    }
+
+    /// Calls; a success is all that matters.
+    pub(super) async fn tell(
+        &self,
+        operation: &'static str,
+        endpoint: &(impl Endpoint + Sync),
+    ) -> Result<(), VendorError> {
+        self.session(operation, endpoint).run(&gitlab::api::ignore(endpoint)).await
+    }
+
+    /// Reads a list to its end.
+    pub(super) async fn ask_all<T: DeserializeOwned + 'static>(
+        &self,
+        operation: &'static str,
+        endpoint: &(impl Endpoint + Sync),
+    ) -> Result<Vec<T>, VendorError> {
+        let mut found = Vec::new();
+        let mut number = 1;
+        for _ in 0..MOST_PAGES {
+            let session = self.session(operation, endpoint);
+            let page: Vec<T> = session.run(&Page { endpoint, number }).await?;
+            found.extend(page);
+            match session.next_page() {
+                NextPage::End => return Ok(found),
+                NextPage::Number(next) if next > number => number = next,
+                NextPage::Number(_) | NextPage::Unsaid => break,
+            }
+        }
+        tracing::warn!(operation, page = number, "GitLab's list has no readable end");
+        Err(malformed())
+    }
+
+    fn session(&self, operation: &'static str, endpoint: &impl Endpoint) -> Session<'_> {
+        let repeatable = endpoint.method() == Method::GET || endpoint.is_a_question();
+        Session { gitlab: self, operation, repeatable, next_page: Mutex::new(NextPage::Unsaid) }
+    }
+
+    /// What a `Link` header or a strange endpoint would bring: a call to any address.
+    #[cfg(test)]
+    pub(super) async fn elsewhere(&self, request: Builder) -> Result<Response<Bytes>, VendorError> {
+        let next_page = Mutex::new(NextPage::Unsaid);
+        Session { gitlab: self, operation: "test", repeatable: false, next_page }
+            .send(request, Vec::new())
+            .await
+    }
+
+    fn url(&self, path: &str) -> Result<Url, ApiError<VendorError>> {
+        Ok(address(&self.base, path).parse()?)
+    }
+
+    /// Whether an address belongs to the configured instance.
+    fn is_ours(&self, address: &Uri) -> bool {
+        let Ok(base) = self.base.as_str().parse::<Uri>() else { return false };
+        address.scheme() == base.scheme()
+            && address.authority() == base.authority()
+            && address.path().starts_with(base.path())
+    }
+
+    fn token_header(&self) -> Result<HeaderValue, VendorError> {
+        let mut value = HeaderValue::from_str(self.token.expose())
+            .map_err(|_| VendorError::refused_to_send(Vendor::GitLab, "the token is no header value"))?;
+        value.set_sensitive(true);
+        Ok(value)
+    }
+}
+
+impl Session<'_> {
+    async fn run<T, E>(&self, endpoint: &E) -> Result<T, VendorError>
+    where
+        E: for<'s> AsyncQuery<T, Session<'s>>,
+    {
+        endpoint.query_async(self).await.map_err(ours)
+    }
+
+    fn next_page(&self) -> NextPage {
+        *self.next_page.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn send(&self, request: Builder, body: Vec<u8>) -> Result<Response<Bytes>, VendorError> {
+        let request = request
+            .header("PRIVATE-TOKEN", self.gitlab.token_header()?)
+            // A hook's signing token passes here.
+            .body(Bytes::from_owner(Zeroizing::new(body)))
+            .map_err(|_| VendorError::refused_to_send(Vendor::GitLab, "the request could not be built"))?;
+        if !self.gitlab.is_ours(request.uri()) {
+            return Err(VendorError::refused_to_send(Vendor::GitLab, "an address of another host"));
+        }
+        accepted(Vendor::GitLab, self.transmit(request).await)
+    }
+
+    async fn transmit(
+        &self,
+        request: Request<Bytes>,
+    ) -> Result<Response<Bytes>, crate::vendors::http::TransportError> {
+        let call = Call { vendor: Vendor::GitLab, operation: self.operation };
+        if self.repeatable {
+            self.gitlab.transport.send_repeatable(call, request).await
+        } else {
+            self.gitlab.transport.send(call, request).await
+        }
+    }
+}
+
+impl RestClient for Session<'_> {
+    type Error = VendorError;
+
+    fn rest_endpoint(&self, endpoint: &str) -> Result<Url, ApiError<VendorError>> {
+        self.gitlab.url(&format!("api/v4/{endpoint}"))
+    }
+
+    fn instance_endpoint(&self, endpoint: &str) -> Result<Url, ApiError<VendorError>> {
+        self.gitlab.url(endpoint)
+    }
+}
+
+#[async_trait]
+impl AsyncClient for Session<'_> {
+    async fn rest_async(
+        &self,
+        request: Builder,
+        body: Vec<u8>,
+    ) -> Result<Response<Bytes>, ApiError<VendorError>> {
+        let answer = self.send(request, body).await.map_err(ApiError::client)?;
+        let next = next_page(answer.headers());
+        *self.next_page.lock().unwrap_or_else(PoisonError::into_inner) = next;
+        Ok(answer)
+    }
+}
+
+impl<E: Endpoint> Endpoint for Page<'_, E> {
+    fn method(&self) -> Method {
+        self.endpoint.method()
+    }
+
+    fn endpoint(&self) -> std::borrow::Cow<'static, str> {
+        self.endpoint.endpoint()
+    }
+
+    fn url_base(&self) -> UrlBase {
+        self.endpoint.url_base()
+    }
+
+    fn parameters(&self) -> QueryParams<'_> {
+        let mut parameters = self.endpoint.parameters();
+        parameters.push("page", self.number).push("per_page", PAGE_SIZE);
+        parameters
+    }
+}
+
+fn next_page(headers: &HeaderMap) -> NextPage {
+    match headers.get("x-next-page").map(|value| value.to_str().unwrap_or("?").trim()) {
+        Some("") => NextPage::End,
+        Some(number) => number.parse().map_or(NextPage::Unsaid, NextPage::Number),
+        None => NextPage::Unsaid,
+    }
+}
+
+/// Statuses were dealt with before the crate saw them, so what is left is an unreadable success.
+fn ours(error: ApiError<VendorError>) -> VendorError {
+    match error {
+        ApiError::Client { source } => source,
+        ApiError::UrlParse { .. } | ApiError::Body { .. } | ApiError::UnsupportedUrlBase { .. } => {
+            VendorError::refused_to_send(Vendor::GitLab, "the request could not be built")
+        }
+        _ => malformed(),
+    }
+}

@@ -1,0 +1,54 @@
+//! The vendors: GitLab, Zendesk and Slack, each as a client with one method for each verb of ours.
+//!
+//! The clients translate the vendors' JSON into `domain::observed` and their refusals into errors named by what
+//! the caller does next. Every call leaves through [`http::Transport`], which alone knows of time-outs, redirects
+//! and size; no client retries a call that is not safe to repeat, because only the ledger knows what was meant.
+//! Bodies and secrets never reach a log from here.
+
+use std::fmt;
+
+use url::Url;
+
+pub mod error;
+pub mod gitlab;
+pub mod http;
+mod network;
+pub mod slack;
+#[cfg(test)]
+mod testing;
+pub mod zendesk;
+
+/// Whom a call goes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Vendor {
+    /// Where requests are made and approved.
+    GitLab,
+    /// Where credentials are minted.
+    Zendesk,
+    /// Where they are handed over.
+    Slack,
+}
+
+impl fmt::Display for Vendor {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::GitLab => "GitLab",
+            Self::Zendesk => "Zendesk",
+            Self::Slack => "Slack",
+        })
+    }
+}
+
+/// What a call is, for its span and for nothing else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Call {
+    /// Whom it goes to.
+    pub vendor: Vendor,
+    /// What it does, as `snake_case` words: `create_note`, `list_api_tokens`.
+    pub operation: &'static str,
+}
+
+/// `path` below `base`, which may itself have a path: the sandbox serves all vendors on one port.
+fn address(base: &Url, path: &str) -> String {
+    format!("{}/{}", base.as_str().trim_end_matches('/'), path.trim_start_matches('/'))
+}
