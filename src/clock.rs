@@ -59,29 +59,24 @@ impl AdjustableClock {
 
     /// Moves the clock forward, or back where `by` is negative.
     pub fn advance(&self, by: SignedDuration) {
-        match &self.frozen_at {
-            Some(at) => {
-                let mut at = at.lock().unwrap_or_else(PoisonError::into_inner);
-                *at = at.saturating_add(by).unwrap_or(*at);
-            }
-            None => {
-                let by = i64::try_from(by.as_millis()).unwrap_or(0);
-                self.offset_ms.fetch_add(by, Ordering::SeqCst);
-            }
+        if let Some(at) = &self.frozen_at {
+            let mut at = at.lock().unwrap_or_else(PoisonError::into_inner);
+            *at = at.saturating_add(by).unwrap_or(*at);
+        } else {
+            let by = i64::try_from(by.as_millis()).unwrap_or(0);
+            self.offset_ms.fetch_add(by, Ordering::SeqCst);
         }
     }
 }
 
 impl Clock for AdjustableClock {
     fn now(&self) -> Timestamp {
-        match &self.frozen_at {
-            Some(at) => *at.lock().unwrap_or_else(PoisonError::into_inner),
-            None => {
-                let now = SystemClock.now();
-                let offset = SignedDuration::from_millis(self.offset_ms.load(Ordering::SeqCst));
-                now.saturating_add(offset).unwrap_or(now)
-            }
+        if let Some(at) = &self.frozen_at {
+            return *at.lock().unwrap_or_else(PoisonError::into_inner);
         }
+        let now = SystemClock.now();
+        let offset = SignedDuration::from_millis(self.offset_ms.load(Ordering::SeqCst));
+        now.saturating_add(offset).unwrap_or(now)
     }
 }
 

@@ -205,7 +205,7 @@ pub enum Role {
 }
 
 /// The three vendors.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Vendor {
     /// Where requests are.
@@ -224,6 +224,12 @@ impl Vendor {
             Self::Zendesk => "Zendesk",
             Self::Slack => "Slack",
         }
+    }
+}
+
+impl std::fmt::Display for Vendor {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(self.name())
     }
 }
 

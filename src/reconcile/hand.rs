@@ -8,26 +8,26 @@ use crate::secret::MintedSecret;
 
 /// Secrets by request and number of the attempt. Dropping one wipes it.
 #[derive(Debug, Default)]
-pub struct Hand(Mutex<HashMap<IssueKey, (u32, Arc<MintedSecret>)>>);
+pub(super) struct Hand(Mutex<HashMap<IssueKey, (u32, Arc<MintedSecret>)>>);
 
 impl Hand {
     /// Takes hold of a secret; an earlier one of that request is wiped.
-    pub fn take(&self, key: IssueKey, attempt: u32, secret: MintedSecret) {
+    pub(super) fn take(&self, key: IssueKey, attempt: u32, secret: MintedSecret) {
         self.lock().insert(key, (attempt, Arc::new(secret)));
     }
 
     /// The attempt whose secret is held for this request.
-    pub fn attempt(&self, key: IssueKey) -> Option<u32> {
+    pub(super) fn attempt(&self, key: IssueKey) -> Option<u32> {
         self.lock().get(&key).map(|(attempt, _)| *attempt)
     }
 
     /// The secret itself, for as long as it is being sent.
-    pub fn secret(&self, key: IssueKey, attempt: u32) -> Option<Arc<MintedSecret>> {
+    pub(super) fn secret(&self, key: IssueKey, attempt: u32) -> Option<Arc<MintedSecret>> {
         self.lock().get(&key).filter(|(held, _)| *held == attempt).map(|(_, secret)| Arc::clone(secret))
     }
 
     /// Lets go of it: handed over, or to be taken away.
-    pub fn drop_secret(&self, key: IssueKey) {
+    pub(super) fn drop_secret(&self, key: IssueKey) {
         self.lock().remove(&key);
     }
 

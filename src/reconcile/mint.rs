@@ -16,7 +16,7 @@ use crate::domain::plan::{Event, Mint};
 use crate::domain::record::{Attempt, AttemptState, Delivery, TakeAwayReason};
 use crate::store::StoreError;
 use crate::vendors::VendorError;
-use crate::vendors::slack::{OutgoingMessage, SecretBlocks, SlackError};
+use crate::vendors::slack::{OutgoingMessage, SlackError};
 use crate::vendors::zendesk::Created;
 
 /// No create call lasts longer than this: the transport's own limit is below it.
@@ -201,7 +201,7 @@ fn outgoing(work: &Work<'_>, attempt: &Attempt, delivery: &Delivery) -> Option<O
     let facts = Facts { earlier_is_dead: work.attempts.iter().any(earlier), zone: &work.context.policy.zone };
     let message = message::compose(terms, &work.record.url, &secret, facts);
     let (channel, delivery_id) = (delivery.channel.clone(), delivery.id.clone());
-    Some(OutgoingMessage { channel, text: message.text, blocks: SecretBlocks::new(message.blocks), delivery_id })
+    Some(OutgoingMessage { channel, text: message.text, blocks: message.blocks, delivery_id })
 }
 
 async fn not_sent(work: &mut Work<'_>, attempt: Attempt, error: SlackError) -> Result<bool, StoreError> {

@@ -14,7 +14,7 @@ use crate::domain::ids::{IssueKey, NoteId, UserId};
 use crate::domain::observed::{Account, Issue, LabelEvent, Note};
 use crate::domain::phase::Phase;
 use crate::domain::policy::{Pin, Pins};
-use crate::domain::record::{Attempt, Record};
+use crate::domain::record::Record;
 use crate::domain::snapshot::{Doubt, IssueView, Order, Origin, Parties, Project, Snapshot, Vendor};
 use crate::store::{Claim, Entry, StoreError};
 use crate::vendors::VendorError;
@@ -238,9 +238,4 @@ pub(super) fn zendesk_doubt(error: &VendorError) -> Doubt {
 /// Whether a label of that title is on the issue.
 pub(super) fn carries(issue: &Issue, pin: Option<&Pin>) -> bool {
     pin.is_some_and(|pin| issue.labels.contains(&pin.name))
-}
-
-/// The attempts that are not settled, newest last.
-pub(super) fn unsettled(attempts: &[Attempt]) -> impl Iterator<Item = &Attempt> {
-    attempts.iter().filter(|attempt| attempt.is_unsettled())
 }

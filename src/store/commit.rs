@@ -91,7 +91,7 @@ mod tests {
     use super::*;
     use crate::domain::ids::CredentialId;
     use crate::domain::record::AttemptState;
-    use crate::store::OrderKind;
+    use crate::domain::snapshot::OrderKind;
     use crate::store::testing::{Bench, attempt, entry, key, order, record};
 
     #[tokio::test]

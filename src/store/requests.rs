@@ -204,7 +204,7 @@ mod tests {
         let now = bench.now();
         let hour = SignedDuration::from_hours(1);
         let active = |ends_at| Phase::Active { since: now, ends_at };
-        let ending = Phase::Ending { since: now, why: EndReason::Due, failures: 2 };
+        let ending = Phase::Ending { since: now, why: EndReason::Due };
         for (iid, phase) in [(1, active(now)), (2, active(now + hour)), (3, ending)] {
             bench.put(iid, phase.key()).await;
             bench.remember(iid, Record { phase, ..record() }).await;

@@ -8,7 +8,8 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, SqliteConnection};
 use tempfile::TempDir;
 
-use super::{Change, Claim, Entry, NewOrder, OrderKind, Release, Store, StoreError};
+use crate::domain::snapshot::OrderKind;
+use super::{Change, Claim, Entry, NewOrder, Release, Store, StoreError};
 use crate::clock::{AdjustableClock, Clock, SystemRandomness};
 use crate::domain::ids::{IssueId, IssueKey, ProjectId, UserId, ZendeskUserId};
 use crate::domain::phase::Phase;
@@ -114,6 +115,9 @@ pub(super) fn order(iid: i64, kind: OrderKind) -> NewOrder {
 
 pub(super) fn record() -> Record {
     Record {
+        faults: Vec::new(),
+        doubts: Vec::new(),
+        attempt_floor: 0,
         issue: IssueId(70),
         url: "https://gitlab.example/g/p/-/issues/1".to_owned(),
         author: UserId(3),
@@ -131,6 +135,9 @@ pub(super) fn record() -> Record {
 
 pub(super) fn attempt(number: u32) -> Attempt {
     Attempt {
+        failures: 0,
+        found_gone: false,
+        not_before: None,
         number,
         generation: 1,
         nonce: "nonce".to_owned(),

@@ -66,7 +66,8 @@ mod tests {
     use std::task::{Context, Waker};
 
     use crate::store::testing::{Bench, key, order};
-    use crate::store::{OrderKind, StoreError};
+    use crate::domain::snapshot::OrderKind;
+    use crate::store::StoreError;
 
     #[tokio::test]
     async fn a_dropped_future_leaves_no_transaction_open_and_its_write_is_whole() {

@@ -5,8 +5,6 @@
 //! and size; no client retries a call that is not safe to repeat, because only the ledger knows what was meant.
 //! Bodies and secrets never reach a log from here.
 
-use std::fmt;
-
 use url::Url;
 
 pub mod error;
@@ -18,26 +16,8 @@ pub mod slack;
 mod testing;
 pub mod zendesk;
 
-/// Whom a call goes to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Vendor {
-    /// Where requests are made and approved.
-    GitLab,
-    /// Where credentials are minted.
-    Zendesk,
-    /// Where they are handed over.
-    Slack,
-}
-
-impl fmt::Display for Vendor {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::GitLab => "GitLab",
-            Self::Zendesk => "Zendesk",
-            Self::Slack => "Slack",
-        })
-    }
-}
+pub use crate::domain::snapshot::Vendor;
+pub use error::VendorError;
 
 /// What a call is, for its span and for nothing else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

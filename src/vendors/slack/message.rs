@@ -7,28 +7,13 @@
 use bytes::Bytes;
 use serde::de::IgnoredAny;
 use serde_json::json;
-use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+use zeroize::Zeroizing;
 
 use super::error::SlackError;
+use crate::secret::MintedSecret;
 
 /// The type of the metadata by which a delivery is found again.
 pub(super) const EVENT_TYPE: &str = "countersign_delivery";
-
-/// The blocks of a message as JSON, the secret among them.
-#[derive(Zeroize, ZeroizeOnDrop)]
-pub struct SecretBlocks(String);
-
-impl SecretBlocks {
-    /// `json` is a JSON array of Block Kit blocks.
-    pub fn new(json: String) -> Self {
-        Self(json)
-    }
-
-    /// The JSON, for a test that looks for the secret.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
 
 /// A message that has not been sent.
 pub struct OutgoingMessage {
@@ -36,8 +21,8 @@ pub struct OutgoingMessage {
     pub channel: String,
     /// Shown in notifications and read aloud: no secret, below 4,000 characters.
     pub text: String,
-    /// What is shown in the conversation.
-    pub blocks: SecretBlocks,
+    /// What is shown in the conversation: a JSON array of Block Kit blocks, the secret among them.
+    pub blocks: MintedSecret,
     /// A random UUID, by which the message is found again.
     pub delivery_id: String,
 }
@@ -45,7 +30,7 @@ pub struct OutgoingMessage {
 impl OutgoingMessage {
     /// The body of `chat.postMessage`, wiped when the last of its readers is done.
     pub(super) fn body(&self) -> Result<Bytes, SlackError> {
-        let blocks = self.blocks.0.trim();
+        let blocks = self.blocks.expose().trim();
         if !blocks.starts_with('[') || serde_json::from_str::<IgnoredAny>(blocks).is_err() {
             return Err(SlackError::Ours { code: "invalid_blocks".to_owned() });
         }

@@ -24,7 +24,7 @@ mod message;
 mod shapes;
 
 pub use error::SlackError;
-pub use message::{OutgoingMessage, SecretBlocks};
+pub use message::OutgoingMessage;
 
 /// Looked for from this much before the post: the two clocks need not agree.
 const SKEW: SignedDuration = SignedDuration::from_mins(1);

@@ -1,5 +1,6 @@
 //! The client against a Slack of a few lines: what it sends, what it reads, what it refuses to believe.
 
+use crate::secret::MintedSecret;
 use http::Response;
 
 use super::*;
@@ -18,7 +19,7 @@ fn message() -> OutgoingMessage {
     OutgoingMessage {
         channel: "D1".to_owned(),
         text: "Your credential is here.".to_owned(),
-        blocks: SecretBlocks::new(
+        blocks: MintedSecret::new(
             json!([{ "type": "section", "text": { "type": "plain_text", "text": SECRET } }]).to_string(),
         ),
         delivery_id: DELIVERY.to_owned(),
@@ -100,7 +101,7 @@ async fn the_secret_is_in_the_blocks_and_nowhere_else() {
 async fn blocks_that_are_no_json_array_are_never_sent() {
     for blocks in ["", "{}", "[", r#"[],"text":"x""#, "not json"] {
         let (slack, log) = slack(|_| answer(200, &[], ""));
-        let broken = OutgoingMessage { blocks: SecretBlocks::new(blocks.to_owned()), ..message() };
+        let broken = OutgoingMessage { blocks: MintedSecret::new(blocks.to_owned()), ..message() };
         let error = slack.post(&broken).await.unwrap_err();
         assert_eq!(error, SlackError::Ours { code: "invalid_blocks".to_owned() }, "{blocks}");
         assert_eq!(lines(&log), [""; 0]);
