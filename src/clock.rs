@@ -101,7 +101,8 @@ pub struct SystemRandomness;
 impl Randomness for SystemRandomness {
     fn fill(&self, bytes: &mut [u8]) {
         #[expect(clippy::disallowed_methods, reason = "this is the one place that reads randomness")]
-        getrandom::fill(bytes).expect("an operating system without randomness cannot run this program at all");
+        getrandom::fill(bytes)
+            .expect("an operating system without randomness cannot run this program at all");
     }
 }
 
