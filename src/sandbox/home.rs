@@ -146,10 +146,10 @@ token_file = "slack.token"
     ];
     for (key, login) in logins {
         let name = world.zendesk.get(key).map_or("", |account| &account.name);
-        text.push_str(&format!(
+        text.extend([format!(
             "\n[[instances]]\nkey = \"{key}\"\nname = \"{name}\"\nurl = \"{base}/zendesk/{key}\"\n\
              kinds = [\"api_token\"]\nprovisioners = [104]\n\n[instances.login]\n{login}\n"
-        ));
+        )]);
     }
     text
 }
@@ -159,7 +159,7 @@ fn directory_of_people() -> String {
     let mut text = "# Written by `countersign sandbox`: who people are and who manages them.\n".to_owned();
     for character in &CAST {
         let (name, email, id) = (character.name, character.email(), character.id);
-        text.push_str(&format!("\n[[people]]\nname = \"{name}\"\nemail = \"{email}\"\ngitlab_id = {id}\n"));
+        text.extend([format!("\n[[people]]\nname = \"{name}\"\nemail = \"{email}\"\ngitlab_id = {id}\n")]);
         match character.role {
             "requester" | "colleague" | "guest" | "contractor" => text.push_str("manager = 102\n"),
             "manager" | "provisioner" | "maintainer" => text.push_str("manager = 107\n"),

@@ -207,7 +207,7 @@ fn old_issue(world: &mut World, (title, days, closed, label): Past) {
         author_id: 105,
         assignee_ids: Vec::new(),
         labels,
-        issue_type: "issue".to_owned(),
+        kind: "issue".to_owned(),
         confidential: false,
         moved_to_id: None,
         last_edited_at: None,

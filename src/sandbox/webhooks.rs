@@ -50,7 +50,8 @@ impl Courier {
             clippy::disallowed_methods,
             reason = "a vendor's own sender; it must not share our transport"
         )]
-        let client = Client::builder().redirect(Policy::none()).timeout(Duration::from_secs(10)).build();
+        let builder = Client::builder().http1_title_case_headers();
+        let client = builder.redirect(Policy::none()).timeout(Duration::from_secs(10)).build();
         Ok(Self { world, client: client.map_err(io::Error::other)?, in_flight: watch::Sender::new(0) })
     }
 

@@ -85,6 +85,12 @@ pub(crate) fn group_level(world: &World, user_id: u64, group_id: u64) -> u8 {
     best(world, user_id, Owner::Group(group_id))
 }
 
+/// Members of a group see it, and so do members of its projects.
+pub(crate) fn may_see_group(world: &World, user_id: u64, group_id: u64) -> bool {
+    let mut projects = world.gitlab.projects.values().filter(|project| project.group_id == group_id);
+    group_level(world, user_id, group_id) > 0 || projects.any(|project| level(world, user_id, project.id) > 0)
+}
+
 fn best(world: &World, user_id: u64, of: Owner) -> u8 {
     let today = times::day(world.now());
     let live = |expires_at: &Option<String>| expires_at.as_ref().is_none_or(|day| *day > today);

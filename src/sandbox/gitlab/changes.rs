@@ -19,7 +19,7 @@ pub(crate) struct Edit {
     pub(crate) labels: Option<Vec<u64>>,
     pub(crate) assignees: Option<Vec<u64>>,
     pub(crate) confidential: Option<bool>,
-    pub(crate) issue_type: Option<String>,
+    pub(crate) kind: Option<String>,
     pub(crate) close: Option<bool>,
     /// Backdates events and notes; owners only.
     pub(crate) at: Option<Timestamp>,
@@ -70,7 +70,7 @@ fn draft(world: &World, before: &Issue, edit: Edit) -> Issue {
     after.description = edit.description.or(after.description);
     after.assignee_ids = edit.assignees.unwrap_or(after.assignee_ids);
     after.confidential = edit.confidential.unwrap_or(after.confidential);
-    after.issue_type = edit.issue_type.unwrap_or(after.issue_type);
+    after.kind = edit.kind.unwrap_or(after.kind);
     after.labels = edit.labels.map_or(after.labels, |labels| settled(world, &labels));
     after
 }
@@ -97,7 +97,7 @@ fn differences(world: &World, before: &Issue, after: &Issue) -> Map<String, Valu
     note("description", before.description.clone().into(), after.description.clone().into());
     note("confidential", before.confidential.into(), after.confidential.into());
     note("assignee_ids", before.assignee_ids.clone().into(), after.assignee_ids.clone().into());
-    note("type", before.issue_type.clone().into(), after.issue_type.clone().into());
+    note("type", before.kind.clone().into(), after.kind.clone().into());
     let (mut previous, mut current) = (before.labels.clone(), after.labels.clone());
     previous.sort_unstable();
     current.sort_unstable();
@@ -118,13 +118,8 @@ fn record(world: &mut World, mark: Mark, (before, after): (&Issue, &Issue)) {
         let visibility = if after.confidential { "confidential" } else { "visible to everyone" };
         system_note(world, mark, after.id, format!("made the issue {visibility}"));
     }
-    if before.issue_type != after.issue_type {
-        system_note(
-            world,
-            mark,
-            after.id,
-            format!("changed type from {} to {}", before.issue_type, after.issue_type),
-        );
+    if before.kind != after.kind {
+        system_note(world, mark, after.id, format!("changed type from {} to {}", before.kind, after.kind));
     }
 }
 

@@ -67,7 +67,9 @@ fn show(desk: &Desk<'_>, seat: Seat, path: &str) -> Reply {
 }
 
 fn hexadecimal(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    let digits =
+        |byte: &u8| [byte >> 4, byte & 15].map(|digit| char::from_digit(digit.into(), 16).unwrap_or('0'));
+    Sha256::digest(bytes).iter().flat_map(digits).collect()
 }
 
 /// The default branch is protected: Maintainers only.

@@ -16,7 +16,7 @@ use crate::sandbox::world::{Issue, World};
 
 /// Routes below `/projects/:id/issues`.
 pub(crate) fn route(desk: &mut Desk<'_>, seat: Seat, segments: &[&str]) -> Reply {
-    if let [] = segments {
+    if segments.is_empty() {
         return match desk.call.method.as_str() {
             "GET" => Ok(list(desk, seat)),
             "POST" => create(desk, seat),
@@ -80,7 +80,7 @@ fn wanted(desk: &Desk<'_>, issue: &Issue) -> bool {
         && call.list("iids").is_none_or(|iids| iids.contains(&issue.iid.to_string()))
         && call.list("labels").is_none_or(|labels| labels.iter().all(labelled))
         && call.flag("confidential").is_none_or(|confidential| issue.confidential == confidential)
-        && call.text("issue_type").is_none_or(|issue_type| issue.issue_type == issue_type)
+        && call.text("issue_type").is_none_or(|kind| issue.kind == kind)
         && call.number("author_id").is_none_or(|author| issue.author_id == author)
         && call.text("scope").is_none_or(|scope| match scope.as_str() {
             "created_by_me" | "created-by-me" => issue.author_id == desk.actor,
@@ -117,7 +117,7 @@ fn create(desk: &mut Desk<'_>, seat: Seat) -> Reply {
         author_id: desk.actor,
         assignee_ids: assignees(desk).unwrap_or_default(),
         labels,
-        issue_type: desk.call.text("issue_type").unwrap_or_else(|| "issue".to_owned()),
+        kind: desk.call.text("issue_type").unwrap_or_else(|| "issue".to_owned()),
         confidential: desk.call.flag("confidential").or(commands.confidential).unwrap_or(false),
         moved_to_id: None,
         last_edited_at: None,
@@ -197,7 +197,7 @@ fn update(desk: &mut Desk<'_>, seat: Seat, issue: &Issue) -> Reply {
         edit.labels = relabelled(desk, seat, (issue, &commands));
         edit.assignees = assignees(desk);
         edit.confidential = desk.call.flag("confidential").or(commands.confidential);
-        edit.issue_type = desk.call.text("issue_type");
+        edit.kind = desk.call.text("issue_type");
     }
     changes::apply(desk.world, desk.actor, issue.id, edit);
     Ok(show(desk.world, issue.id, 200))

@@ -3,15 +3,18 @@
 //! A label is its id; names move. Deleting one empties the events that had it, promoting one gives it a new id
 //! and points old events there, and naming an unknown one makes it, if the person may.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::access::{self, MAINTAINER, PLANNER, Seat, forbidden, missing, not_found, refusal};
 use super::{Desk, pages, shapes, unknown};
 use crate::sandbox::answer::{Answer, Reply};
+use crate::sandbox::call::Call;
 use crate::sandbox::world::{Label, Owner, World};
 
 /// Routes below `/projects/:id/labels`.
 pub(crate) fn route(desk: &mut Desk<'_>, seat: Seat, segments: &[&str]) -> Reply {
+    let named = in_the_body(desk.call);
+    let segments = if segments.is_empty() { named.as_slice() } else { segments };
     match (desk.call.method.as_str(), segments) {
         ("GET", []) => Ok(list(desk, seat)),
         ("POST", []) => {
@@ -33,8 +36,17 @@ pub(crate) fn route(desk: &mut Desk<'_>, seat: Seat, segments: &[&str]) -> Reply
     }
 }
 
+/// The older form of changing a label, still in use: `PUT …/labels` with `name` or `label_id` in the body.
+fn in_the_body(call: &Call) -> Vec<&str> {
+    let changes = matches!(call.method.as_str(), "PUT" | "DELETE");
+    let named = call.value("label_id").or_else(|| call.value("name")).and_then(Value::as_str);
+    named.filter(|_| changes).into_iter().collect()
+}
+
 /// Routes below `/groups/:id/labels`.
 pub(crate) fn group(desk: &mut Desk<'_>, group_id: u64, segments: &[&str]) -> Reply {
+    let in_the_body = in_the_body(desk.call);
+    let segments = if segments.is_empty() { in_the_body.as_slice() } else { segments };
     let of = Owner::Group(group_id);
     let may = access::group_level(desk.world, desk.actor, group_id) >= PLANNER;
     let labels: Vec<Label> =

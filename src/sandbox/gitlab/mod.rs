@@ -81,7 +81,7 @@ fn project_routes(desk: &mut Desk<'_>, seat: Seat, segments: &[&str]) -> Reply {
 
 fn group_routes(desk: &mut Desk<'_>, reference: &str, segments: &[&str]) -> Reply {
     let group = desk.world.gitlab.group(reference).cloned().ok_or_else(|| not_found("Group"))?;
-    if access::group_level(desk.world, desk.actor, group.id) == 0 {
+    if !access::may_see_group(desk.world, desk.actor, group.id) {
         return Err(not_found("Group"));
     }
     match segments {

@@ -27,9 +27,10 @@ pub(crate) struct Happening {
 /// A confidential issue goes to the hooks that ask for confidential issues, by its state after the change.
 pub(crate) fn emit(world: &mut World, happening: &Happening) {
     let Some(issue) = world.gitlab.issues.get(&happening.issue_id) else { return };
-    let (flag, event) = match issue.confidential {
-        true => ("confidential_issues_events", "Confidential Issue Hook"),
-        false => ("issues_events", "Issue Hook"),
+    let (flag, event) = if issue.confidential {
+        ("confidential_issues_events", "Confidential Issue Hook")
+    } else {
+        ("issues_events", "Issue Hook")
     };
     let wants = |flags: &std::collections::BTreeMap<String, bool>| flags.get(flag).copied().unwrap_or(false);
     let hooks =
@@ -49,7 +50,7 @@ pub(crate) fn emit(world: &mut World, happening: &Happening) {
 
 fn body(world: &World, issue: &Issue, happening: &Happening) -> Value {
     let mut body = json!({
-        "object_kind": if issue.issue_type == "issue" { "issue" } else { "work_item" },
+        "object_kind": if issue.kind == "issue" { "issue" } else { "work_item" },
         "event_type": if issue.confidential { "confidential_issue" } else { "issue" },
         "user": person(world, happening.actor),
         "project": project(world, issue.project_id),
@@ -85,7 +86,7 @@ fn project(world: &World, id: u64) -> Value {
 }
 
 fn attributes(world: &World, issue: &Issue, action: &str) -> Value {
-    let type_name = issue.issue_type.split('_').map(capitalised).collect::<Vec<_>>().join(" ");
+    let type_name = issue.kind.split('_').map(capitalised).collect::<Vec<_>>().join(" ");
     json!({
         "id": issue.id, "iid": issue.iid, "title": issue.title, "description": absolute(world, issue),
         "state": if issue.closed { "closed" } else { "opened" }, "state_id": if issue.closed { 2 } else { 1 },

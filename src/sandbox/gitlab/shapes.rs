@@ -79,7 +79,7 @@ pub(crate) fn issue(world: &World, issue: &Issue, label_details: bool) -> Value 
         "assignees": people(world, &issue.assignee_ids),
         "assignee": issue.assignee_ids.first().map(|id| user_basic(world, *id)),
         "author": user_basic(world, issue.author_id),
-        "type": issue.issue_type.to_uppercase(), "issue_type": issue.issue_type,
+        "type": issue.kind.to_uppercase(), "issue_type": issue.kind,
         "user_notes_count": notes, "merge_requests_count": 0, "upvotes": 0, "downvotes": 0,
         "start_date": null, "due_date": null, "confidential": issue.confidential, "discussion_locked": null,
         "web_url": issue_url(world, issue),

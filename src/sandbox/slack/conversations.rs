@@ -27,7 +27,7 @@ pub(crate) fn open(desk: &mut Desk<'_>) -> Outcome {
         return Err("channel_not_found");
     }
     let already = known.is_some();
-    let id = known.unwrap_or_else(|| create(desk.world, [desk.caller.id.clone(), other.clone()]));
+    let id = known.unwrap_or_else(|| create(desk.world, &[desk.caller.id.clone(), other.clone()]));
     let mut body = json!({"channel": {"id": id}});
     if already {
         body["no_op"] = true.into();
@@ -48,7 +48,7 @@ fn direct<'w>(world: &'w World, one: &str, other: &str) -> Option<&'w Channel> {
     world.slack.channels.iter().find(both)
 }
 
-fn create(world: &mut World, members: [String; 2]) -> String {
+fn create(world: &mut World, members: &[String; 2]) -> String {
     let id = format!("D{:09}A", world.slack.channels.len());
     let (created, members, name) = (world.now().as_second(), members.to_vec(), String::new());
     world.slack.channels.push(Channel { id: id.clone(), name, members, created, messages: Vec::new() });
@@ -61,7 +61,7 @@ pub(crate) fn reach(desk: &mut Desk<'_>, reference: &str) -> Result<usize, &'sta
     if let Some(person) = person.map(|person| person.id.clone())
         && direct(desk.world, &desk.caller.id, &person).is_none()
     {
-        create(desk.world, [desk.caller.id.clone(), person]);
+        create(desk.world, &[desk.caller.id.clone(), person]);
     }
     let id = direct(desk.world, &desk.caller.id, reference).map(|channel| channel.id.clone());
     let id = id.unwrap_or_else(|| reference.to_owned());
@@ -88,9 +88,9 @@ pub(crate) fn visible<'d>(desk: &'d Desk<'_>, id: &str) -> Option<&'d Channel> {
 pub(crate) fn list(desk: &Desk<'_>) -> Value {
     let types = desk.call.list("types").unwrap_or_else(|| vec!["public_channel".to_owned()]);
     let asked = |name: &str| types.iter().any(|kind| kind == name);
-    let listed = |channel: &&Channel| match channel.id.starts_with('D') {
-        true => asked("im") && channel.members.contains(&desk.caller.id),
-        false => asked("public_channel"),
+    let mine = |channel: &Channel| channel.members.contains(&desk.caller.id);
+    let listed = |channel: &&Channel| {
+        if channel.id.starts_with('D') { asked("im") && mine(channel) } else { asked("public_channel") }
     };
     let channels = desk.world.slack.channels.iter().filter(listed).map(|channel| {
         if channel.id.starts_with('C') {

@@ -133,7 +133,7 @@ pub(crate) struct Issue {
     pub(crate) assignee_ids: Vec<u64>,
     pub(crate) labels: Vec<u64>,
     /// `issue`, `incident`, `task`, …
-    pub(crate) issue_type: String,
+    pub(crate) kind: String,
     pub(crate) confidential: bool,
     pub(crate) moved_to_id: Option<u64>,
     pub(crate) last_edited_at: Option<Timestamp>,
