@@ -176,3 +176,89 @@ fn refusal(call: &Call, status: u16) -> Answer {
         _ => Answer::json(status, &json!({"message": format!("{status} Service Unavailable")})),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use crate::sandbox::testing::{Seen, Stage};
+
+    async fn open(stage: &Stage) -> Option<Seen> {
+        let url = format!("{}/api/v4/projects/42/issues", stage.sandbox.gitlab_url());
+        let token = stage.person("requester")["gitlab_token"].as_str().unwrap();
+        let request = stage.client.post(url).header("private-token", token);
+        let request =
+            request.header("content-type", "application/x-www-form-urlencoded").body("title=faulty");
+        stage.send(request).await
+    }
+
+    async fn opened(stage: &Stage) -> usize {
+        let list = stage.gitlab("bot", ("GET", "issues?per_page=100"), Value::Null).await;
+        list.body.as_array().unwrap().iter().filter(|issue| issue["title"] == "faulty").count()
+    }
+
+    #[tokio::test]
+    async fn a_lost_answer_has_had_its_effect_and_a_dropped_request_none() {
+        let stage = Stage::set().await;
+        stage.fault("gitlab", "/issues", "lose_answer").await;
+        assert!(open(&stage).await.is_none());
+        assert_eq!(opened(&stage).await, 1);
+        stage.fault("gitlab", "/issues", "drop_request").await;
+        assert!(open(&stage).await.is_none());
+        assert_eq!(opened(&stage).await, 1);
+    }
+
+    #[tokio::test]
+    async fn a_late_effect_lands_when_its_time_has_come() {
+        let stage = Stage::set().await;
+        let fault = json!({"vendor": "gitlab", "method": "post", "path": "issues", "effect": "late_effect", "seconds": 90});
+        stage.control("faults", fault).await;
+        assert!(open(&stage).await.is_none());
+        stage.clock.advance(jiff::SignedDuration::from_secs(89));
+        assert_eq!(opened(&stage).await, 0);
+        stage.control("clock", json!({"advance_seconds": 1})).await;
+        assert_eq!(opened(&stage).await, 1);
+    }
+
+    #[tokio::test]
+    async fn answers_can_be_of_every_bad_kind() {
+        let stage = Stage::set().await;
+        let expected = [
+            ("status:503", 503, "application/json; charset=utf-8"),
+            ("rate_limited", 429, "text/plain"),
+            ("html", 200, "text/html"),
+            ("redirect", 302, "text/html"),
+            ("half_body", 201, "application/json; charset=utf-8"),
+            ("slack_error:fatal_error", 200, "application/json; charset=utf-8"),
+        ];
+        for (effect, status, content_type) in expected {
+            stage.fault("gitlab", "company%2Fnothing", effect).await;
+            stage.fault("gitlab", "42/issues", effect).await;
+            let seen = open(&stage).await.unwrap();
+            let shown = seen.headers["content-type"].to_str().unwrap();
+            assert_eq!((effect, seen.status, shown), (effect, status, content_type));
+        }
+        assert_eq!(opened(&stage).await, 1, "only the half body had an effect");
+    }
+
+    #[tokio::test]
+    async fn faults_count_their_hits_and_can_be_cleared() {
+        let stage = Stage::set().await;
+        let url = format!("{}/control/faults", stage.sandbox.base_url());
+        let fault = json!({"vendor": "gitlab", "path": "/issues", "effect": "status:500", "times": 0});
+        stage.control("faults", fault).await;
+        assert_eq!(open(&stage).await.unwrap().status, 500);
+        assert_eq!(open(&stage).await.unwrap().status, 500);
+        assert_eq!(stage.send(stage.client.get(&url)).await.unwrap().body["faults"][0]["hits"], 2);
+        assert_eq!(stage.send(stage.client.delete(&url)).await.unwrap().status, 204);
+        assert_eq!(open(&stage).await.unwrap().status, 201);
+        assert_eq!(stage.control("faults", json!({"vendor": "slack", "effect": "magic"})).await.status, 400);
+        let calls = stage
+            .send(stage.client.get(format!("{}/control/calls", stage.sandbox.base_url())))
+            .await
+            .unwrap();
+        let statuses: Vec<_> =
+            calls.body["calls"].as_array().unwrap().iter().map(|call| &call["status"]).collect();
+        assert_eq!(statuses, [500, 500, 201]);
+    }
+}

@@ -168,3 +168,40 @@ fn directory_of_people() -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use crate::sandbox::testing::Stage;
+
+    #[tokio::test]
+    async fn every_secret_the_configuration_names_is_a_private_file() {
+        let stage = Stage::set().await;
+        let directory = tempfile::tempdir().unwrap();
+        super::write(&stage.sandbox, directory.path()).unwrap();
+        super::write(&stage.sandbox, directory.path()).unwrap();
+        let text = std::fs::read_to_string(directory.path().join("countersign.toml")).unwrap();
+        let configuration: toml::Table = text.parse().unwrap();
+        assert_eq!(configuration["gitlab"]["url"].as_str(), Some(stage.sandbox.gitlab_url().as_str()));
+        let named: Vec<&str> =
+            text.lines().filter_map(|line| line.split_once("_file = \"")?.1.strip_suffix('"')).collect();
+        assert_eq!(named.len(), 6);
+        for name in named {
+            let path = directory.path().join(name);
+            assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600, "{name}");
+            assert!(std::fs::read_to_string(&path).unwrap().trim().len() > 20, "{name}");
+        }
+    }
+
+    #[tokio::test]
+    async fn the_newcomer_has_no_manager_and_the_requester_has_kim() {
+        let directory: toml::Table = super::directory_of_people().parse().unwrap();
+        let manager = |id: i64| {
+            let people = directory["people"].as_array().unwrap();
+            let person = people.iter().find(|person| person["gitlab_id"].as_integer() == Some(id)).unwrap();
+            person.get("manager").and_then(toml::Value::as_integer)
+        };
+        assert_eq!((manager(101), manager(109)), (Some(102), None));
+    }
+}

@@ -1,10 +1,17 @@
 //! What the sandbox's own tests share: a running sandbox and a client that says who it is.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
+use axum::http::{HeaderMap, StatusCode};
+use axum::routing::post;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use reqwest::Client;
 use serde_json::{Value, json};
+use tokio::net::TcpListener;
 
+use super::seed::BOT;
+use super::webhooks::lock;
 use super::{Options, Sandbox};
 use crate::clock::{AdjustableClock, SystemRandomness};
 
@@ -52,11 +59,20 @@ impl Stage {
         Some(Seen { status, headers, body: serde_json::from_slice(&body).unwrap_or_default() })
     }
 
+    /// The token of somebody, or of the `bot`.
+    pub(crate) fn gitlab_token(&self, role: &str) -> String {
+        if role != "bot" {
+            return self.person(role)["gitlab_token"].as_str().unwrap().to_owned();
+        }
+        let world = lock(&self.sandbox.world);
+        world.gitlab.tokens.iter().find(|token| token.user_id == BOT).unwrap().token.clone()
+    }
+
     /// A call to `projects/42/PATH` as somebody; a null body is none.
     pub(crate) async fn gitlab(&self, role: &str, (method, path): (&str, &str), body: Value) -> Seen {
         let url = format!("{}/api/v4/projects/42/{path}", self.sandbox.gitlab_url());
         let mut request = self.client.request(method.parse().unwrap(), url);
-        request = request.header("private-token", self.person(role)["gitlab_token"].as_str().unwrap());
+        request = request.header("private-token", self.gitlab_token(role));
         if !body.is_null() {
             request = request.header("content-type", "application/json").body(body.to_string());
         }
@@ -81,5 +97,51 @@ impl Stage {
     pub(crate) async fn fault(&self, vendor: &str, path: &str, effect: &str) {
         let seen = self.control("faults", json!({"vendor": vendor, "path": path, "effect": effect})).await;
         assert_eq!(seen.status, 201, "{}", seen.body);
+    }
+}
+
+/// A receiver of webhooks: what it got, and the hook that sends to it.
+pub(crate) struct Inbox {
+    pub(crate) received: Arc<Mutex<Vec<(HeaderMap, String)>>>,
+    pub(crate) signing_token: String,
+    pub(crate) hook_id: u64,
+}
+
+impl Inbox {
+    /// Listens, and hooks itself up for all issues.
+    pub(crate) async fn hooked(stage: &Stage) -> Self {
+        let received: Arc<Mutex<Vec<(HeaderMap, String)>>> = Arc::default();
+        let keeper = Arc::clone(&received);
+        let keep = move |headers: HeaderMap, body: String| async move {
+            keeper.lock().unwrap().push((headers, body));
+            StatusCode::NO_CONTENT
+        };
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/webhook", listener.local_addr().unwrap());
+        tokio::spawn(async move {
+            axum::serve(listener, axum::Router::new().route("/webhook", post(keep))).await
+        });
+        let signing_token = format!("whsec_{}", STANDARD.encode([7; 32]));
+        let hook = json!({
+            "url": url, "issues_events": true, "confidential_issues_events": true, "signing_token": signing_token,
+        });
+        let seen = stage.gitlab("maintainer", ("POST", "hooks"), hook).await;
+        assert_eq!((seen.status, &seen.body["signing_token"]), (201, &Value::Null));
+        assert_eq!(seen.body["signing_token_present"], true);
+        Self { received, signing_token, hook_id: seen.body["id"].as_u64().unwrap() }
+    }
+
+    /// All bodies that came, each checked against its signature.
+    pub(crate) fn verified(&self) -> Vec<Value> {
+        let verifier = standardwebhooks::Webhook::new(&self.signing_token).unwrap();
+        let received = self.received.lock().unwrap();
+        let check = |(headers, body): &(HeaderMap, String)| {
+            let text = |name: &str| headers[name].to_str().unwrap().to_owned();
+            let at = text("webhook-timestamp").parse().unwrap();
+            let signature = verifier.sign(&text("webhook-id"), at, body.as_bytes()).unwrap();
+            assert_eq!(text("webhook-signature"), signature);
+            serde_json::from_str(body).unwrap()
+        };
+        received.iter().map(check).collect()
     }
 }

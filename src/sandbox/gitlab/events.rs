@@ -73,3 +73,26 @@ fn state_event(desk: &Desk<'_>, event: &StateEvent) -> Value {
         "source_merge_request_id": null, "state": event.state,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use crate::sandbox::testing::Stage;
+
+    #[tokio::test]
+    async fn a_short_page_is_not_the_last_one() {
+        let stage = Stage::set().await;
+        let iid = stage.open("requester", json!({"title": "A"})).await;
+        let issue = format!("issues/{iid}");
+        stage.gitlab("colleague", ("PUT", &issue), json!({"add_labels": "secret"})).await;
+        stage.gitlab("manager", ("PUT", &issue), json!({"add_labels": "approved"})).await;
+        let secret = stage.gitlab("manager", ("GET", "labels/secret"), Value::Null).await.body["id"].clone();
+        stage.control(&format!("labels/{secret}"), json!({"hidden": true})).await;
+        let page = format!("{issue}/resource_label_events?per_page=1");
+        let seen = stage.gitlab("bot", ("GET", &page), Value::Null).await;
+        assert_eq!((&seen.body, &seen.headers["x-next-page"]), (&json!([]), &"2".parse().unwrap()));
+        let seen = stage.gitlab("bot", ("GET", &format!("{page}&page=2")), Value::Null).await;
+        assert_eq!(seen.body[0]["label"]["name"], "approved");
+    }
+}

@@ -100,3 +100,27 @@ fn write(desk: &mut Desk<'_>, seat: Seat, (path, create): (&str, bool)) -> Reply
     }
     Ok(Answer::json(if create { 201 } else { 200 }, &json!({"file_path": path, "branch": branch})))
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use crate::sandbox::testing::Stage;
+
+    #[tokio::test]
+    async fn a_file_is_made_once_by_a_maintainer_and_read_by_reporters() {
+        let stage = Stage::set().await;
+        let path = "repository/files/%2Egitlab%2Fissue_templates%2FA.md";
+        let file =
+            json!({"branch": "main", "content": "aGk=", "encoding": "base64", "commit_message": "add"});
+        assert_eq!(stage.gitlab("manager", ("POST", path), file.clone()).await.status, 403);
+        let seen = stage.gitlab("maintainer", ("POST", path), file.clone()).await;
+        assert_eq!(seen.body, json!({"file_path": ".gitlab/issue_templates/A.md", "branch": "main"}));
+        assert_eq!(stage.gitlab("maintainer", ("POST", path), file).await.status, 400);
+        let seen = stage.gitlab("bot", ("GET", &format!("{path}?ref=main")), Value::Null).await;
+        assert_eq!(seen.body["content"], "aGk=");
+        let seen = stage.gitlab("bot", ("HEAD", &format!("{path}?ref=main")), Value::Null).await;
+        assert_eq!((seen.status, &seen.headers["x-gitlab-size"]), (200, &"2".parse().unwrap()));
+        assert_eq!(stage.gitlab("guest", ("GET", path), Value::Null).await.status, 403);
+    }
+}

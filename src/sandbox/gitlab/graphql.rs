@@ -39,3 +39,33 @@ fn work_item(world: &World, id: &str, issue: &Issue) -> Value {
     });
     json!({"id": id, "iid": issue.iid.to_string(), "widgets": [{}, description, {}]})
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use crate::sandbox::testing::Stage;
+
+    async fn ask(stage: &Stage, role: &str, id: &Value) -> Value {
+        let query = "query($id: WorkItemID!){ workItem(id:$id){ id widgets{ __typename } } }";
+        let body = json!({"query": query, "variables": {"id": format!("gid://gitlab/WorkItem/{id}")}});
+        let url = format!("{}/api/graphql", stage.sandbox.gitlab_url());
+        let request = stage.client.post(url).bearer_auth(stage.gitlab_token(role));
+        let request = request.header("content-type", "application/json").body(body.to_string());
+        stage.send(request).await.unwrap().body["data"]["workItem"].clone()
+    }
+
+    #[tokio::test]
+    async fn the_last_edit_is_of_the_description_alone() {
+        let stage = Stage::set().await;
+        let iid = stage.open("requester", json!({"title": "A", "confidential": true})).await;
+        let path = format!("issues/{iid}");
+        let issue = stage.gitlab("requester", ("PUT", &path), json!({"title": "B"})).await.body;
+        assert_eq!(ask(&stage, "bot", &issue["id"]).await["widgets"][1]["lastEditedAt"], Value::Null);
+        stage.gitlab("colleague", ("PUT", &path), json!({"description": "new"})).await;
+        let widget = ask(&stage, "bot", &issue["id"]).await["widgets"][1].clone();
+        assert_eq!(widget["lastEditedAt"], "2026-11-22T09:00:00Z");
+        assert_eq!(widget["lastEditedBy"]["id"], "gid://gitlab/User/105");
+        assert_eq!(ask(&stage, "guest", &issue["id"]).await, Value::Null);
+    }
+}

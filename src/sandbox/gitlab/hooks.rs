@@ -200,3 +200,78 @@ fn resend(desk: &Desk<'_>, hook: &Hook, event: &str) -> Reply {
     }));
     Ok(answer)
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use crate::sandbox::testing::{Inbox, Stage};
+
+    #[tokio::test]
+    async fn webhooks_are_signed_and_a_change_of_state_is_one_of_its_own() {
+        let stage = Stage::set().await;
+        let inbox = Inbox::hooked(&stage).await;
+        let iid = stage.open("requester", json!({"title": "A", "confidential": true})).await;
+        stage.sandbox.deliveries_settled().await;
+        let edit = json!({"state_event": "close", "add_labels": "x", "description": "![](/uploads/a.png)"});
+        stage.gitlab("manager", ("PUT", &format!("issues/{iid}")), edit).await;
+        stage.sandbox.deliveries_settled().await;
+        let bodies = inbox.verified();
+        let mut actions: Vec<_> =
+            bodies.iter().map(|body| body["object_attributes"]["action"].as_str().unwrap()).collect();
+        assert_eq!(actions[0], "open");
+        actions.sort_unstable();
+        assert_eq!(actions, ["close", "open", "update"]);
+        let update = bodies.iter().find(|body| body["object_attributes"]["action"] == "update").unwrap();
+        assert_eq!(
+            (&update["object_kind"], &update["event_type"]),
+            (&json!("issue"), &json!("confidential_issue"))
+        );
+        assert_eq!(update["changes"]["labels"]["current"][0]["title"], "x");
+        assert_eq!(update["object_attributes"]["last_edited_by_id"], 102);
+        assert_eq!(update["user"]["email"], "[REDACTED]");
+        assert!(update["object_attributes"]["description"].as_str().unwrap().starts_with("![](http://"));
+        assert!(update.get("assignees").is_none());
+    }
+
+    #[tokio::test]
+    async fn a_resend_has_the_old_body_and_id_and_a_fresh_signature() {
+        let stage = Stage::set().await;
+        let inbox = Inbox::hooked(&stage).await;
+        stage.open("requester", json!({"title": "A"})).await;
+        stage.sandbox.deliveries_settled().await;
+        let hook = format!("hooks/{}/events", inbox.hook_id);
+        let events = stage.gitlab("maintainer", ("GET", &hook), Value::Null).await;
+        assert_eq!(events.body[0]["response_status"], "204");
+        stage.clock.advance(jiff::SignedDuration::from_hours(1));
+        let resend = format!("{hook}/{}/resend", events.body[0]["id"]);
+        let seen = stage.gitlab("maintainer", ("POST", &resend), Value::Null).await;
+        assert_eq!((seen.status, seen.body), (201, json!({"response_status": 204})));
+        assert_eq!(inbox.verified().len(), 2);
+        let received = inbox.received.lock().unwrap();
+        let header = |index: usize, name: &str| received[index].0[name].to_str().unwrap().to_owned();
+        assert_eq!((header(0, "webhook-id"), &received[0].1), (header(1, "webhook-id"), &received[1].1));
+        assert_ne!(header(0, "webhook-timestamp"), header(1, "webhook-timestamp"));
+        assert_eq!(header(0, "x-gitlab-event"), "Issue Hook");
+    }
+
+    #[tokio::test]
+    async fn confidential_issues_go_only_where_they_are_asked_for() {
+        let stage = Stage::set().await;
+        let inbox = Inbox::hooked(&stage).await;
+        let hook = format!("hooks/{}", inbox.hook_id);
+        let seen =
+            stage.gitlab("maintainer", ("PUT", &hook), json!({"confidential_issues_events": false})).await;
+        assert_eq!(
+            (&seen.body["push_events"], &seen.body["signing_token_present"]),
+            (&json!(true), &json!(true))
+        );
+        stage.open("requester", json!({"title": "A", "confidential": true})).await;
+        stage.open("requester", json!({"title": "B"})).await;
+        stage.sandbox.deliveries_settled().await;
+        let titles: Vec<_> =
+            inbox.verified().iter().map(|body| body["object_attributes"]["title"].clone()).collect();
+        assert_eq!(titles, ["B"]);
+        assert_eq!(stage.gitlab("bot", ("GET", "hooks"), Value::Null).await.status, 403);
+    }
+}

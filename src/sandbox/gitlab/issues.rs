@@ -237,3 +237,124 @@ fn delete(desk: &mut Desk<'_>, seat: Seat, issue_id: u64) -> Reply {
     gitlab.state_events.retain(|_, event| event.issue_id != issue_id);
     Ok(Answer::empty())
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use crate::sandbox::testing::Stage;
+
+    #[tokio::test]
+    async fn a_guest_labels_at_creation_and_never_after() {
+        let stage = Stage::set().await;
+        let labels = json!({"name": "approved", "color": "#00ff00"});
+        stage.gitlab("maintainer", ("POST", "labels"), labels).await;
+        let issue = json!({"title": "A", "description": "x\n/label ~bug", "labels": "approved,unknown"});
+        let iid = stage.open("guest", issue).await;
+        let path = format!("issues/{iid}");
+        let seen = stage.gitlab("guest", ("GET", &path), Value::Null).await;
+        assert_eq!(seen.body["labels"], json!(["approved", "bug"]));
+        assert_eq!(seen.body["description"], "x");
+        let seen = stage.gitlab("guest", ("PUT", &path), json!({"remove_labels": "bug", "title": "B"})).await;
+        assert_eq!((seen.status, &seen.body["title"]), (200, &json!("B")));
+        assert_eq!(seen.body["labels"], json!(["approved", "bug"]));
+        let events =
+            stage.gitlab("bot", ("GET", &format!("{path}/resource_label_events")), Value::Null).await;
+        assert!(events.body.as_array().unwrap().iter().all(|event| event["user"]["id"] == 106));
+    }
+
+    #[tokio::test]
+    async fn naming_an_unknown_label_makes_it() {
+        let stage = Stage::set().await;
+        let iid = stage.open("requester", json!({"title": "A"})).await;
+        let path = format!("issues/{iid}");
+        let seen = stage.gitlab("colleague", ("PUT", &path), json!({"add_labels": "typo"})).await;
+        assert_eq!(seen.body["labels"], json!(["typo"]));
+        let labels = stage.gitlab("colleague", ("GET", "labels/typo"), Value::Null).await;
+        assert_eq!(labels.body["is_project_label"], true);
+    }
+
+    #[tokio::test]
+    async fn of_two_scoped_labels_the_later_stays_and_both_moves_are_events() {
+        let stage = Stage::set().await;
+        let iid = stage.open("requester", json!({"title": "A", "labels": ["a::b"]})).await;
+        let path = format!("issues/{iid}");
+        let seen = stage.gitlab("manager", ("PUT", &path), json!({"add_labels": ["a::c"]})).await;
+        assert_eq!(seen.body["labels"], json!(["a::c"]));
+        let events =
+            stage.gitlab("bot", ("GET", &format!("{path}/resource_label_events")), Value::Null).await;
+        let actions: Vec<_> = events.body.as_array().unwrap().iter().map(|event| &event["action"]).collect();
+        assert_eq!(actions, ["add", "add", "remove"]);
+    }
+
+    #[tokio::test]
+    async fn what_one_may_not_see_is_not_there() {
+        let stage = Stage::set().await;
+        let iid = stage.open("requester", json!({"title": "A", "confidential": true})).await;
+        let path = format!("issues/{iid}");
+        assert_eq!(stage.gitlab("guest", ("GET", &path), Value::Null).await.status, 404);
+        assert_eq!(stage.gitlab("colleague", ("GET", &path), Value::Null).await.status, 200);
+        stage.control("people/105", json!({"membership": null})).await;
+        let seen = stage.gitlab("colleague", ("GET", ""), Value::Null).await;
+        assert_eq!(seen.body["message"], "404 Project Not Found");
+    }
+
+    #[tokio::test]
+    async fn only_an_owner_backdates() {
+        let stage = Stage::set().await;
+        let iid = stage.open("requester", json!({"title": "A"})).await;
+        let path = format!("issues/{iid}");
+        let edit = json!({"add_labels": "x", "updated_at": "2026-11-01T00:00:00Z"});
+        stage.gitlab("maintainer", ("PUT", &path), edit).await;
+        let edit = json!({"add_labels": "y", "updated_at": "2026-11-01T00:00:00Z"});
+        stage.gitlab("owner", ("PUT", &path), edit).await;
+        let events =
+            stage.gitlab("bot", ("GET", &format!("{path}/resource_label_events")), Value::Null).await;
+        let times: Vec<_> =
+            events.body.as_array().unwrap().iter().map(|event| &event["created_at"]).collect();
+        assert_eq!(times, ["2026-11-22T09:00:00.000Z", "2026-11-01T00:00:00.000Z"]);
+    }
+
+    #[tokio::test]
+    async fn lists_have_pages_in_their_headers_and_are_filtered_by_time() {
+        let stage = Stage::set().await;
+        let page = "issues?state=opened&per_page=1&page=2&order_by=updated_at&sort=asc";
+        let seen = stage.gitlab("bot", ("GET", page), Value::Null).await;
+        assert_eq!(seen.body[0]["title"], "Who looks after the sandbox instance?");
+        assert_eq!(
+            (&seen.headers["x-total"], &seen.headers["x-next-page"]),
+            (&"2".parse().unwrap(), &"".parse().unwrap())
+        );
+        assert!(seen.headers["link"].to_str().unwrap().contains("page=1>; rel=\"prev\""));
+        let recent = "issues?updated_after=2026-10-30T00:00:00Z&with_labels_details=true";
+        let seen = stage.gitlab("bot", ("GET", recent), Value::Null).await;
+        assert_eq!(seen.body.as_array().unwrap().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn the_crate_gitlab_works_against_it() {
+        use gitlab::api::AsyncQuery as _;
+        let stage = Stage::set().await;
+        let token = stage.person("manager")["gitlab_token"].as_str().unwrap().to_owned();
+        let host = format!("{}/gitlab", stage.sandbox.address());
+        let client = gitlab::GitlabBuilder::new(host, token).insecure().build_async().await.unwrap();
+        let project = "company/access-requests";
+        let create = gitlab::api::projects::issues::CreateIssue::builder()
+            .project(project)
+            .title("By form & more")
+            .labels(["one", "two"])
+            .confidential(true)
+            .build()
+            .unwrap();
+        let issue: Value = create.query_async(&client).await.unwrap();
+        assert_eq!(issue["labels"], json!(["one", "two"]));
+        let edit = gitlab::api::projects::issues::EditIssue::builder()
+            .project(project)
+            .issue(issue["iid"].as_u64().unwrap())
+            .remove_label("one")
+            .build()
+            .unwrap();
+        let issue: Value = edit.query_async(&client).await.unwrap();
+        assert_eq!((&issue["title"], &issue["labels"]), (&json!("By form & more"), &json!(["two"])));
+    }
+}

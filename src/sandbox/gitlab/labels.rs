@@ -204,3 +204,48 @@ pub(crate) fn resolve(desk: &mut Desk<'_>, seat: Seat, names: &[String]) -> Vec<
 pub(crate) fn existing(world: &World, project_id: u64, names: &[String]) -> Vec<u64> {
     names.iter().filter_map(|name| world.gitlab.label_named(project_id, name)).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use crate::sandbox::testing::Stage;
+
+    async fn labelled(stage: &Stage) -> (String, Value) {
+        let iid = stage.open("requester", json!({"title": "A"})).await;
+        stage.gitlab("manager", ("PUT", &format!("issues/{iid}")), json!({"add_labels": "x"})).await;
+        let label = stage.gitlab("manager", ("GET", "labels/x"), Value::Null).await.body["id"].clone();
+        (format!("issues/{iid}/resource_label_events"), label)
+    }
+
+    #[tokio::test]
+    async fn renaming_rewrites_old_events_and_deleting_empties_them() {
+        let stage = Stage::set().await;
+        let (events, label) = labelled(&stage).await;
+        let path = format!("labels/{label}");
+        stage.gitlab("colleague", ("PUT", &path), json!({"new_name": "approved"})).await;
+        let seen = stage.gitlab("bot", ("GET", &events), Value::Null).await;
+        assert_eq!(
+            (&seen.body[0]["label"]["name"], &seen.body[0]["user"]["id"]),
+            (&json!("approved"), &json!(102))
+        );
+        assert_eq!(stage.gitlab("colleague", ("DELETE", &path), Value::Null).await.status, 204);
+        let seen = stage.gitlab("bot", ("GET", &events), Value::Null).await;
+        assert_eq!((&seen.body[0]["label"], &seen.body[0]["action"]), (&Value::Null, &json!("add")));
+    }
+
+    #[tokio::test]
+    async fn a_promoted_label_has_a_new_id_and_its_events_follow() {
+        let stage = Stage::set().await;
+        let (events, label) = labelled(&stage).await;
+        let path = format!("labels/{label}/promote");
+        let promoted = stage.gitlab("maintainer", ("PUT", &path), Value::Null).await.body;
+        assert_eq!(promoted["is_project_label"], false);
+        assert_ne!(promoted["id"], label);
+        let seen = stage.gitlab("bot", ("GET", &events), Value::Null).await;
+        assert_eq!(seen.body[0]["label"]["id"], promoted["id"]);
+        let path = format!("labels/{}", promoted["id"]);
+        let change = stage.gitlab("maintainer", ("PUT", &path), json!({"new_name": "y"}));
+        assert_eq!(change.await.status, 403, "a group's label is not the project's to change");
+    }
+}

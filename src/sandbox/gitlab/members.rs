@@ -57,3 +57,39 @@ fn shape(desk: &Desk<'_>, member: &Member) -> Value {
     shape["member_role"] = Value::Null;
     shape
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use crate::sandbox::testing::Stage;
+
+    #[tokio::test]
+    async fn a_membership_that_is_over_is_listed_and_gives_nothing() {
+        let stage = Stage::set().await;
+        let over = json!({"membership": {"access_level": 30, "expires_at": "2026-11-22"}});
+        stage.control("people/102", over).await;
+        let seen = stage.gitlab("bot", ("GET", "members/all/102"), Value::Null).await;
+        assert_eq!(
+            (&seen.body["access_level"], &seen.body["expires_at"]),
+            (&json!(30), &json!("2026-11-22"))
+        );
+        assert_eq!(stage.gitlab("manager", ("GET", ""), Value::Null).await.status, 404);
+    }
+
+    #[tokio::test]
+    async fn inherited_members_are_only_in_all_and_blocked_ones_cannot_call() {
+        let stage = Stage::set().await;
+        assert_eq!(stage.gitlab("bot", ("GET", "members/107"), Value::Null).await.status, 404);
+        assert_eq!(
+            stage.gitlab("bot", ("GET", "members/all/107"), Value::Null).await.body["access_level"],
+            50
+        );
+        stage.control("people/107", json!({"state": "blocked"})).await;
+        assert_eq!(
+            stage.gitlab("bot", ("GET", "members/all/107"), Value::Null).await.body["state"],
+            "blocked"
+        );
+        assert_eq!(stage.gitlab("owner", ("GET", ""), Value::Null).await.status, 403);
+    }
+}

@@ -154,3 +154,53 @@ fn change(desk: &mut Desk<'_>, at: (Seat, &Issue), note_id: u64) -> Reply {
     let note = note.clone();
     Ok(Answer::ok(&shapes::note(desk.world, &note)))
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use crate::sandbox::testing::Stage;
+
+    #[tokio::test]
+    async fn a_comment_of_commands_alone_is_carried_out_and_not_saved() {
+        let stage = Stage::set().await;
+        let iid = stage.open("requester", json!({"title": "A"})).await;
+        let notes = format!("issues/{iid}/notes");
+        let seen = stage.gitlab("colleague", ("POST", &notes), json!({"body": "/label ~bug\n/close"})).await;
+        assert_eq!(seen.status, 202, "{}", seen.body);
+        let issue = stage.gitlab("bot", ("GET", &format!("issues/{iid}")), Value::Null).await;
+        assert_eq!((&issue.body["state"], &issue.body["labels"]), (&json!("closed"), &json!(["bug"])));
+        let seen = stage
+            .gitlab("bot", ("GET", &format!("{notes}?activity_filter=only_comments")), Value::Null)
+            .await;
+        assert_eq!(seen.body, json!([]));
+    }
+
+    #[tokio::test]
+    async fn a_guest_labels_nothing_by_comment() {
+        let stage = Stage::set().await;
+        let iid = stage.open("guest", json!({"title": "A"})).await;
+        let seen = stage
+            .gitlab("guest", ("POST", &format!("issues/{iid}/notes")), json!({"body": "hm\n/label ~bug"}))
+            .await;
+        assert_eq!((seen.status, &seen.body["body"]), (201, &json!("hm")));
+        let issue = stage.gitlab("bot", ("GET", &format!("issues/{iid}")), Value::Null).await;
+        assert_eq!(issue.body["labels"], json!([]));
+    }
+
+    #[tokio::test]
+    async fn a_maintainer_edits_the_words_of_others_and_a_colleague_does_not() {
+        let stage = Stage::set().await;
+        let iid = stage.open("requester", json!({"title": "A"})).await;
+        let notes = format!("issues/{iid}/notes");
+        let note = stage.gitlab("bot", ("POST", &notes), json!({"body": "mine", "internal": true})).await;
+        let path = format!("{notes}/{}", note.body["id"]);
+        assert_eq!(stage.gitlab("colleague", ("PUT", &path), json!({"body": "no"})).await.status, 403);
+        assert_eq!(
+            stage.gitlab("maintainer", ("PUT", &path), json!({"body": "yes"})).await.body["body"],
+            "yes"
+        );
+        assert_eq!(stage.gitlab("guest", ("GET", &path), Value::Null).await.status, 404);
+        assert_eq!(stage.gitlab("bot", ("DELETE", &path), Value::Null).await.status, 204);
+    }
+}

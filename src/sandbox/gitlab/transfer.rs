@@ -108,3 +108,52 @@ fn leave(world: &mut World, mark: Mark, source_id: u64, target_id: u64) {
     changes::turn(world, mark, source_id, true);
     system_note(world, mark, source_id, format!("moved to {target}"));
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use crate::sandbox::testing::Stage;
+
+    #[tokio::test]
+    async fn a_moved_issue_brings_a_real_approval_along() {
+        let stage = Stage::set().await;
+        let iid = stage.open("requester", json!({"title": "A"})).await;
+        let path = format!("issues/{iid}");
+        stage.gitlab("manager", ("PUT", &path), json!({"add_labels": "approved"})).await;
+        stage.clock.advance(jiff::SignedDuration::from_hours(1));
+        let moved =
+            stage.gitlab("colleague", ("POST", &format!("{path}/move")), json!({"to_project_id": 43})).await;
+        assert_eq!((moved.status, &moved.body["project_id"]), (201, &json!(43)));
+        assert_eq!(moved.body["created_at"], "2026-11-22T09:00:00.000Z");
+        let source = stage.gitlab("bot", ("GET", &path), Value::Null).await;
+        assert_eq!(
+            (&source.body["state"], &source.body["moved_to_id"]),
+            (&json!("closed"), &moved.body["id"])
+        );
+        let there = format!("../43/issues/{}", moved.body["iid"]);
+        let notes = stage.gitlab("owner", ("GET", &format!("{there}/notes")), Value::Null).await;
+        assert_eq!(notes.body[0]["body"], format!("moved from company/access-requests#{iid}"));
+        let events =
+            stage.gitlab("owner", ("GET", &format!("{there}/resource_label_events")), Value::Null).await;
+        assert_eq!((&events.body[0]["user"]["id"], &events.body[0]["action"]), (&json!(102), &json!("add")));
+        assert_eq!(events.body[0]["resource_id"], moved.body["id"]);
+    }
+
+    #[tokio::test]
+    async fn a_clone_without_notes_has_labels_that_nobody_added() {
+        let stage = Stage::set().await;
+        let iid = stage.open("requester", json!({"title": "A", "labels": "approved"})).await;
+        let path = format!("issues/{iid}/clone");
+        let clone = stage.gitlab("colleague", ("POST", &path), json!({"to_project_id": 42})).await.body;
+        assert_eq!(clone["labels"], json!(["approved"]));
+        let events = format!("issues/{}/resource_label_events", clone["iid"]);
+        assert_eq!(stage.gitlab("bot", ("GET", &events), Value::Null).await.body, json!([]));
+        let clone = stage
+            .gitlab("colleague", ("POST", &path), json!({"to_project_id": 42, "with_notes": true}))
+            .await
+            .body;
+        let events = format!("issues/{}/resource_label_events", clone["iid"]);
+        assert_eq!(stage.gitlab("bot", ("GET", &events), Value::Null).await.body[0]["user"]["id"], 101);
+    }
+}

@@ -134,3 +134,111 @@ pub(crate) fn delete(desk: &mut Desk<'_>) -> Outcome {
     channel.messages[position].deleted = true;
     Ok(json!({"channel": channel.id, "ts": channel.messages[position].ts}))
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use crate::sandbox::testing::Stage;
+
+    async fn call(stage: &Stage, token: &str, method: &str, body: Value) -> Value {
+        let request = stage.client.post(format!("{}/{method}", stage.sandbox.slack_url())).bearer_auth(token);
+        let request =
+            request.header("content-type", "application/json; charset=utf-8").body(body.to_string());
+        let seen = stage.send(request).await.unwrap();
+        assert_eq!(seen.status, 200);
+        seen.body
+    }
+
+    fn bot(stage: &Stage) -> String {
+        let world = stage.sandbox.world();
+        let world = world.lock().unwrap();
+        world.slack.people.iter().find(|person| person.bot_id.is_some()).unwrap().token.clone()
+    }
+
+    async fn direct(stage: &Stage) -> Value {
+        let open = json!({"users": stage.person("requester")["slack_id"]});
+        call(stage, &bot(stage), "conversations.open", open).await["channel"]["id"].clone()
+    }
+
+    #[tokio::test]
+    async fn a_direct_message_is_read_by_its_two_and_nobody_else() {
+        let stage = Stage::set().await;
+        let channel = direct(&stage).await;
+        let metadata = json!({"event_type": "handover", "event_payload": {"delivery_id": "d1"}});
+        let message = json!({"channel": channel, "text": "Here", "metadata": metadata});
+        let sent = call(&stage, &bot(&stage), "chat.postMessage", message).await;
+        assert_eq!((&sent["ok"], &sent["message"]["text"]), (&json!(true), &json!("Here")));
+        let token = |role: &str| stage.person(role)["slack_token"].as_str().unwrap().to_owned();
+        let asked = json!({"channel": channel, "include_all_metadata": true});
+        let seen = call(&stage, &token("requester"), "conversations.history", asked.clone()).await;
+        assert_eq!((&seen["messages"][0]["ts"], &seen["messages"][0]["metadata"]), (&sent["ts"], &metadata));
+        let seen = call(&stage, &token("manager"), "conversations.history", asked).await;
+        assert_eq!(seen["error"], "channel_not_found");
+        let seen = call(&stage, &bot(&stage), "conversations.history", json!({"channel": channel})).await;
+        assert_eq!(seen["messages"][0]["metadata"], json!({"event_type": "handover"}));
+        assert_eq!(direct(&stage).await, channel);
+    }
+
+    #[tokio::test]
+    async fn a_text_left_out_is_made_from_the_blocks() {
+        let stage = Stage::set().await;
+        let channel = direct(&stage).await;
+        let blocks = json!([{"type": "section", "text": {"type": "mrkdwn", "text": "the secret"}}]);
+        let sent =
+            call(&stage, &bot(&stage), "chat.postMessage", json!({"channel": channel, "blocks": blocks}))
+                .await;
+        assert_eq!(sent["message"]["text"], "the secret");
+        let update = json!({"channel": channel, "ts": sent["ts"], "text": "gone"});
+        let seen = call(&stage, &bot(&stage), "chat.update", update).await;
+        assert_eq!((&seen["text"], seen["message"].get("blocks")), (&json!("gone"), None));
+        let seen =
+            call(&stage, &bot(&stage), "chat.delete", json!({"channel": channel, "ts": sent["ts"]})).await;
+        assert_eq!(seen["ok"], true);
+        let seen = call(&stage, &bot(&stage), "conversations.history", json!({"channel": channel})).await;
+        assert_eq!(seen["messages"], json!([]));
+    }
+
+    #[tokio::test]
+    async fn errors_have_slacks_names() {
+        let stage = Stage::set().await;
+        let channel = direct(&stage).await;
+        let cases = [
+            ("chat.postMessage", json!({"channel": channel}), "no_text"),
+            ("chat.postMessage", json!({"channel": "D0", "text": "x"}), "channel_not_found"),
+            ("chat.postMessage", json!({"channel": "C00GENERAL", "text": "x"}), "not_in_channel"),
+            (
+                "chat.postMessage",
+                json!({"channel": channel, "text": "x", "blocks": "{"}),
+                "invalid_blocks_format",
+            ),
+            ("conversations.open", json!({"users": "U0"}), "user_not_found"),
+            ("users.lookupByEmail", json!({"email": "robin@example.com"}), "invalid_arguments"),
+            ("chat.update", json!({"channel": channel, "ts": "1.0", "text": "x"}), "message_not_found"),
+            ("admin.all", json!({}), "unknown_method"),
+        ];
+        for (method, body, error) in cases {
+            assert_eq!(call(&stage, &bot(&stage), method, body).await["error"], error, "{method}");
+        }
+        assert_eq!(call(&stage, "xoxb-wrong", "auth.test", json!({})).await["error"], "invalid_auth");
+    }
+
+    #[tokio::test]
+    async fn people_are_found_with_what_is_wrong_with_them() {
+        let stage = Stage::set().await;
+        stage.control("people/101", json!({"slack": {"deleted": true}})).await;
+        let look = |email: &str| {
+            let url = format!("{}/users.lookupByEmail?email={email}", stage.sandbox.slack_url());
+            stage.client.get(url).bearer_auth(bot(&stage))
+        };
+        let seen = stage.send(look("Robin@example.com")).await.unwrap().body;
+        assert_eq!(
+            (&seen["user"]["deleted"], &seen["user"]["profile"]["email"]),
+            (&json!(true), &json!("robin@example.com"))
+        );
+        assert_eq!(stage.send(look("cory@example.com")).await.unwrap().body["user"]["is_restricted"], true);
+        assert_eq!(stage.send(look("x@example.com")).await.unwrap().body["error"], "users_not_found");
+        let open = json!({"users": stage.person("requester")["slack_id"]});
+        assert_eq!(call(&stage, &bot(&stage), "conversations.open", open).await["error"], "user_disabled");
+    }
+}

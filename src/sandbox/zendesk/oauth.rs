@@ -79,3 +79,55 @@ pub(crate) fn current(desk: &mut Desk<'_>) -> Reply {
         "used_at": or_null(bearer.used_at, seconds),
     }})))
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use crate::sandbox::testing::{Seen, Stage};
+
+    async fn grant(stage: &Stage, scope: &str, secret: Option<&str>) -> Seen {
+        let world = stage.sandbox.world();
+        let real = world.lock().unwrap().zendesk["global"].clients[0].secret.clone();
+        let body = json!({
+            "grant_type": "client_credentials", "client_id": "countersign", "scope": scope,
+            "client_secret": secret.unwrap_or(&real),
+        });
+        let url = format!("{}/oauth/tokens", stage.sandbox.zendesk_url("global"));
+        let request =
+            stage.client.post(url).header("content-type", "application/json").body(body.to_string());
+        stage.send(request).await.unwrap()
+    }
+
+    async fn get(stage: &Stage, path: &str, bearer: &Value) -> Seen {
+        let url = format!("{}/api/v2/{path}", stage.sandbox.zendesk_url("global"));
+        stage.send(stage.client.get(url).bearer_auth(bearer.as_str().unwrap())).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_grant_acts_as_the_clients_user_for_half_an_hour() {
+        let stage = Stage::set().await;
+        let seen = grant(&stage, "read write", None).await;
+        let bearer = &seen.body["access_token"];
+        assert_eq!((seen.status, &seen.body["expires_in"]), (200, &json!(1800)));
+        assert_eq!(get(&stage, "users/me", bearer).await.body["user"]["email"], "integration@example.com");
+        let current = get(&stage, "oauth/tokens/current", bearer).await.body;
+        assert_eq!(current["token"]["expires_at"], "2026-11-22T09:30:00Z");
+        stage.clock.advance(jiff::SignedDuration::from_mins(30));
+        assert_eq!(get(&stage, "users/me", bearer).await.status, 401);
+    }
+
+    #[tokio::test]
+    async fn scopes_and_secrets_are_checked_and_a_404_is_access_switched_off() {
+        let stage = Stage::set().await;
+        assert_eq!(grant(&stage, "read", Some("wrong")).await.status, 401);
+        let bearer = grant(&stage, "write", None).await.body["access_token"].clone();
+        assert_eq!(get(&stage, "api_tokens", &bearer).await.status, 403);
+        let bearer = grant(&stage, "read", None).await.body["access_token"].clone();
+        assert_eq!(get(&stage, "api_tokens", &bearer).await.status, 200);
+        stage.control("world", json!({"zendesk": {"global": {"api_token_access": false}}})).await;
+        assert_eq!(get(&stage, "api_tokens", &bearer).await.status, 404);
+        let settings = get(&stage, "account/settings", &bearer).await.body;
+        assert_eq!(settings["settings"]["api"]["api_token_access"], "false");
+    }
+}

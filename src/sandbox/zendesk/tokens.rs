@@ -132,3 +132,110 @@ fn delete(desk: &mut Desk<'_>, id: &str) -> Reply {
     token.deleted_at = Some(now);
     Ok(Answer::empty())
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::SignedDuration;
+    use serde_json::{Value, json};
+
+    use crate::sandbox::testing::{Seen, Stage};
+
+    async fn call(stage: &Stage, login: (&str, &str), (method, path): (&str, &str), body: Value) -> Seen {
+        let url = format!("{}/api/v2/{path}", stage.sandbox.zendesk_url("global"));
+        let request = stage.client.request(method.parse().unwrap(), url);
+        let request = request.basic_auth(format!("{}/token", login.0), Some(login.1));
+        let request = request.header("content-type", "application/json").body(body.to_string());
+        stage.send(request).await.unwrap()
+    }
+
+    async fn admin(stage: &Stage, route: (&str, &str), body: Value) -> Seen {
+        let admin = stage.instance("global");
+        let login = (admin["admin_email"].as_str().unwrap(), admin["admin_api_token"].as_str().unwrap());
+        call(stage, login, route, body).await
+    }
+
+    async fn mint(stage: &Stage) -> (String, String) {
+        let seen = admin(stage, ("POST", "api_tokens"), json!({"api_token": {"description": "for x"}})).await;
+        assert_eq!(seen.status, 201, "{}", seen.body);
+        let token = &seen.body["api_token"];
+        (format!("api_tokens/{}", token["id"]), token["token"].as_str().unwrap().to_owned())
+    }
+
+    async fn listed(stage: &Stage, path: &str) -> bool {
+        let list = admin(stage, ("GET", "api_tokens.json?include_users=true"), Value::Null).await.body;
+        list["api_tokens"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|token| format!("api_tokens/{}", token["id"]) == path)
+    }
+
+    #[tokio::test]
+    async fn a_token_logs_anybody_in_until_it_is_deactivated() {
+        let stage = Stage::set().await;
+        let (path, secret) = mint(&stage).await;
+        let me = ("GET", "users/me.json");
+        let seen = call(&stage, ("kim@example.com", &secret), me, Value::Null).await;
+        assert_eq!(seen.body["user"]["role"], "agent");
+        assert_eq!(call(&stage, ("nobody@example.com", &secret), me, Value::Null).await.status, 401);
+        assert_eq!(
+            call(&stage, ("kim@example.com", &secret), ("GET", "api_tokens"), Value::Null).await.status,
+            403
+        );
+        assert_eq!(admin(&stage, ("DELETE", &path), Value::Null).await.status, 422);
+        admin(&stage, ("PUT", &path), json!({"api_token": {"active": false}})).await;
+        let seen = call(&stage, ("kim@example.com", &secret), me, Value::Null).await;
+        assert_eq!((seen.status, &seen.body["error"]), (401, &json!("Couldn't authenticate you")));
+        assert_eq!(admin(&stage, ("DELETE", &path), Value::Null).await.status, 204);
+        assert!(!listed(&stage, &path).await);
+        assert_eq!(
+            stage.sandbox.world().lock().unwrap().dump()["zendesk"]["global"]["ever_minted"],
+            json!([secret])
+        );
+    }
+
+    #[tokio::test]
+    async fn a_list_shows_no_secret_and_says_when_it_was_used() {
+        let stage = Stage::set().await;
+        let (path, secret) = mint(&stage).await;
+        call(&stage, ("kim@example.com", &secret), ("GET", "users/me"), Value::Null).await;
+        let list = admin(&stage, ("GET", "api_tokens?include_users=true"), Value::Null).await.body;
+        assert!(!list.to_string().contains(&secret));
+        let tokens = list["api_tokens"].as_array().unwrap();
+        let token = tokens.iter().find(|token| path.ends_with(&token["id"].to_string())).unwrap();
+        assert_eq!((&token["last_used"], &token["user_id"]), (&json!("2026-11-22T09:00:00Z"), &json!(9002)));
+    }
+
+    #[tokio::test]
+    async fn a_lagging_list_hides_the_new_and_keeps_the_deleted() {
+        let stage = Stage::set().await;
+        stage.control("lists", json!({"vendor": "zendesk", "instance": "global", "lag_seconds": 30})).await;
+        let (path, _) = mint(&stage).await;
+        assert!(!listed(&stage, &path).await);
+        stage.clock.advance(SignedDuration::from_secs(30));
+        assert!(listed(&stage, &path).await);
+        admin(&stage, ("PUT", &path), json!({"api_token": {"active": false}})).await;
+        admin(&stage, ("DELETE", &path), Value::Null).await;
+        assert!(listed(&stage, &path).await);
+        stage.clock.advance(SignedDuration::from_secs(30));
+        assert!(!listed(&stage, &path).await);
+    }
+
+    #[tokio::test]
+    async fn creation_is_refused_where_it_has_ended() {
+        let stage = Stage::set().await;
+        stage.control("world", json!({"zendesk": {"global": {"creates_api_tokens": false}}})).await;
+        let seen = admin(&stage, ("POST", "api_tokens"), json!({"api_token": {"description": "x"}})).await;
+        assert_eq!((seen.status, &seen.body["error"]), (403, &json!("Forbidden")));
+    }
+
+    #[tokio::test]
+    async fn the_two_hundred_and_fifty_seventh_is_refused() {
+        let stage = Stage::set().await;
+        for _ in 2..256 {
+            mint(&stage).await;
+        }
+        let seen = admin(&stage, ("POST", "api_tokens"), json!({"api_token": {"description": "x"}})).await;
+        assert_eq!((seen.status, &seen.body["error"]), (422, &json!("RecordInvalid")));
+    }
+}
