@@ -25,6 +25,7 @@ pub mod domain;
 pub mod key;
 pub mod reader;
 pub mod reconcile;
+pub mod sandbox;
 pub mod secret;
 pub mod store;
 pub mod vendors;

@@ -1,0 +1,123 @@
+//! The hands of a test: faults, the clock, people, lists, and a look at everything.
+//!
+//! No vendor has this face and it asks nobody who they are: the sandbox listens on loopback.
+
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+
+use crate::sandbox::answer::{Answer, Reply};
+use crate::sandbox::call::Call;
+use crate::sandbox::faults::Fault;
+use crate::sandbox::times;
+use crate::sandbox::world::{Account, Member, Owner, World};
+
+/// The project whose memberships `people/:id` changes.
+const PROJECT: u64 = 42;
+
+/// Answers below `/control`.
+pub(crate) fn answer(world: &mut World, call: &Call) -> Answer {
+    let segments: Vec<&str> = call.segments.iter().skip(1).map(String::as_str).collect();
+    let reply = match (call.method.as_str(), segments.as_slice()) {
+        ("GET", ["faults"]) => Ok(Answer::ok(&json!({"faults": world.faults}))),
+        ("POST", ["faults"]) => lay_fault(world, call),
+        ("DELETE", ["faults"]) => {
+            world.faults.clear();
+            Ok(Answer::empty())
+        }
+        ("GET", ["clock"]) => Ok(clock(world)),
+        ("POST", ["clock"]) => advance(world, call),
+        ("POST", ["lists"]) => lag_lists(world, call),
+        ("GET", ["world"]) => Ok(Answer::ok(&world.dump())),
+        ("POST", ["world"]) => change_accounts(world, call),
+        ("GET", ["calls"]) => Ok(Answer::ok(&json!({"calls": world.calls}))),
+        ("POST", ["people", id]) => change_person(world, call, id),
+        ("POST", ["labels", id]) => hide_label(world, call, id),
+        _ => Err(wrong("no such control")),
+    };
+    reply.unwrap_or_else(|refusal| refusal)
+}
+
+fn wrong(what: &str) -> Answer {
+    Answer::json(400, &json!({"error": what}))
+}
+
+fn lay_fault(world: &mut World, call: &Call) -> Reply {
+    let fault = Fault::read(call).map_err(|problem| wrong(&problem))?;
+    world.faults.push(fault);
+    Ok(Answer::json(201, &json!({"faults": world.faults})))
+}
+
+fn clock(world: &World) -> Answer {
+    Answer::ok(&json!({"now": times::millis(world.now())}))
+}
+
+fn advance(world: &mut World, call: &Call) -> Reply {
+    let seconds = call.text("advance_seconds").and_then(|text| text.parse::<i64>().ok());
+    world
+        .clock
+        .advance(SignedDuration::from_secs(seconds.ok_or_else(|| wrong("advance_seconds is no number"))?));
+    Ok(clock(world))
+}
+
+fn account<'w>(world: &'w mut World, key: &str) -> Result<&'w mut Account, Answer> {
+    world.zendesk.get_mut(key).ok_or_else(|| wrong("no such instance"))
+}
+
+fn lag_lists(world: &mut World, call: &Call) -> Reply {
+    let lag = call.number("lag_seconds").and_then(|lag| i64::try_from(lag).ok());
+    let lag = lag.ok_or_else(|| wrong("lag_seconds is no number"))?;
+    account(world, &call.text("instance").unwrap_or_default())?.list_lag_seconds = lag;
+    Ok(Answer::empty())
+}
+
+/// `{"zendesk": {"global": {"creates_api_tokens": false, "api_token_access": true}}}`
+fn change_accounts(world: &mut World, call: &Call) -> Reply {
+    for (key, changes) in call.value("zendesk").and_then(Value::as_object).into_iter().flatten() {
+        let account = account(world, key)?;
+        if let Some(creates) = changes["creates_api_tokens"].as_bool() {
+            account.creates_api_tokens = creates;
+        }
+        if let Some(access) = changes["api_token_access"].as_bool() {
+            account.api_token_access = access;
+        }
+    }
+    Ok(Answer::empty())
+}
+
+/// `{"state": …, "slack": {"deleted": …, "is_restricted": …}, "membership": {"access_level", "expires_at"} | null}`
+fn change_person(world: &mut World, call: &Call, id: &str) -> Reply {
+    let user = id.parse().ok().and_then(|id: u64| world.gitlab.users.get_mut(&id));
+    let user = user.ok_or_else(|| wrong("no such person"))?;
+    if let Some(state) = call.text("state") {
+        user.state = state;
+    }
+    let (id, email) = (user.id, user.email.clone());
+    if let Some(membership) = call.parameters.get("membership") {
+        change_membership(world, id, membership);
+    }
+    let slack = call.value("slack").cloned().unwrap_or_default();
+    for person in world.slack.people.iter_mut().filter(|person| person.email == email) {
+        person.deleted = slack["deleted"].as_bool().unwrap_or(person.deleted);
+        person.is_restricted = slack["is_restricted"].as_bool().unwrap_or(person.is_restricted);
+        person.is_ultra_restricted =
+            slack["is_ultra_restricted"].as_bool().unwrap_or(person.is_ultra_restricted);
+    }
+    Ok(Answer::empty())
+}
+
+fn change_membership(world: &mut World, user_id: u64, membership: &Value) {
+    let created_at = world.now();
+    world.gitlab.members.retain(|member| member.user_id != user_id || member.of != Owner::Project(PROJECT));
+    let level = membership["access_level"].as_u64().and_then(|level| u8::try_from(level).ok());
+    if let Some(access_level) = level {
+        let expires_at = membership["expires_at"].as_str().map(str::to_owned);
+        let of = Owner::Project(PROJECT);
+        world.gitlab.members.push(Member { of, user_id, access_level, expires_at, created_at });
+    }
+}
+
+fn hide_label(world: &mut World, call: &Call, id: &str) -> Reply {
+    let label = id.parse().ok().and_then(|id: u64| world.gitlab.labels.get_mut(&id));
+    label.ok_or_else(|| wrong("no such label"))?.hidden = call.flag("hidden").unwrap_or(true);
+    Ok(Answer::empty())
+}
