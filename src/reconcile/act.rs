@@ -44,7 +44,13 @@ impl<'a> Work<'a> {
             return Ok(());
         }
         let (attempts, orders_done) = (plan.attempts.clone(), plan.orders_done.clone());
-        self.write(Change { attempts, orders_done, audit: entries(self.claim, &plan.events), ..Change::default() }).await
+        self.write(Change {
+            attempts,
+            orders_done,
+            audit: entries(self.claim, &plan.events),
+            ..Change::default()
+        })
+        .await
     }
 
     /// Writes down what an action led to.
@@ -117,7 +123,9 @@ impl<'a> Work<'a> {
 
     /// Whether a message that may have gone is in the conversation.
     async fn look_for_delivery(&mut self, number: u32) -> Result<bool, StoreError> {
-        let Some((mut attempt, delivery)) = self.attempt(number).and_then(|one| Some((one.clone(), one.delivery?))) else {
+        let Some((mut attempt, delivery)) =
+            self.attempt(number).and_then(|one| Some((one.clone(), one.delivery?)))
+        else {
             return Ok(false);
         };
         let now = self.context.now();
@@ -139,7 +147,8 @@ impl<'a> Work<'a> {
                 "delivery.not_looked"
             }
         };
-        self.commit(Some(attempt), Event::new(event, json!({"attempt": number, "delivery": delivery.id}))).await?;
+        self.commit(Some(attempt), Event::new(event, json!({"attempt": number, "delivery": delivery.id})))
+            .await?;
         Ok(true)
     }
 
@@ -157,7 +166,8 @@ impl<'a> Work<'a> {
         let event = match zendesk.list_api_tokens().await {
             Ok(listing) => match ours(&attempt, &self.attempts, &listing).first() {
                 Some(token) => {
-                    (attempt.credential, attempt.minted_at, attempt.seen_listed) = (Some(token.id), token.created_at, true);
+                    (attempt.credential, attempt.minted_at, attempt.seen_listed) =
+                        (Some(token.id), token.created_at, true);
                     attempt.state = AttemptState::TakingAway { why: TakeAwayReason::Unanswered };
                     attempt.not_before = None;
                     "mint.found"
@@ -171,7 +181,8 @@ impl<'a> Work<'a> {
             }
         };
         let credential = attempt.credential;
-        self.commit(Some(attempt), Event::new(event, json!({"attempt": number, "credential": credential}))).await?;
+        self.commit(Some(attempt), Event::new(event, json!({"attempt": number, "credential": credential})))
+            .await?;
         Ok(true)
     }
 }

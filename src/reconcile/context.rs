@@ -170,7 +170,9 @@ impl Context {
     }
 
     async fn name(&self, project: ProjectId, person: UserId) -> Option<String> {
-        let fresh = |(name, at): &(String, Timestamp)| (self.now().duration_since(*at) < NAMES_FOR).then(|| name.clone());
+        let fresh = |(name, at): &(String, Timestamp)| {
+            (self.now().duration_since(*at) < NAMES_FOR).then(|| name.clone())
+        };
         if let Some(name) = self.known().names.get(&person).and_then(fresh) {
             return Some(name);
         }

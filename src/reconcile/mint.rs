@@ -74,7 +74,10 @@ async fn made(work: &mut Work<'_>, mut attempt: Attempt, created: Created) -> Re
     } else {
         wrong(work, &mut attempt);
     }
-    let event = Event::new("mint.made", json!({"attempt": attempt.number, "credential": id, "right_name": right_name}));
+    let event = Event::new(
+        "mint.made",
+        json!({"attempt": attempt.number, "credential": id, "right_name": right_name}),
+    );
     let written = work.commit(Some(attempt.clone()), event).await;
     if let Err(StoreError::Fenced) = written {
         work.context.hand.drop_secret(work.claim.key);
@@ -98,7 +101,15 @@ async fn not_made(work: &mut Work<'_>, mut attempt: Attempt, error: &VendorError
             "mint.refused"
         }
         error if error.is_definitely_not_done() || matches!(error, VendorError::Unauthorized { .. }) => {
-            attempt.failures = work.attempts.iter().rev().skip(1).take_while(|one| one.state == AttemptState::NotMade).count().try_into().unwrap_or(u32::MAX);
+            attempt.failures = work
+                .attempts
+                .iter()
+                .rev()
+                .skip(1)
+                .take_while(|one| one.state == AttemptState::NotMade)
+                .count()
+                .try_into()
+                .unwrap_or(u32::MAX);
             attempt.state = AttemptState::NotMade;
             put_off(&mut attempt, now, error.retry_after());
             "mint.not_made"
@@ -141,7 +152,9 @@ pub(super) async fn send(work: &mut Work<'_>, number: u32) -> Result<bool, Store
 async fn proven(work: &mut Work<'_>, attempt: &mut Attempt) -> Result<bool, StoreError> {
     let context = work.context;
     let secret = context.hand.secret(work.claim.key, attempt.number);
-    let (Some(secret), Some(zendesk)) = (secret, context.zendesk.get(&attempt.instance)) else { return Ok(false) };
+    let (Some(secret), Some(zendesk)) = (secret, context.zendesk.get(&attempt.instance)) else {
+        return Ok(false);
+    };
     let owner = context.owner(&attempt.instance).await;
     let works = match owner {
         Some(Ok(owner)) => zendesk.works(&owner.email, &secret).await,
@@ -153,7 +166,8 @@ async fn proven(work: &mut Work<'_>, attempt: &mut Attempt) -> Result<bool, Stor
         Ok(false) if attempt.failures + 1 >= PROOFS => {
             context.hand.drop_secret(work.claim.key);
             wrong(work, attempt);
-            work.commit(Some(attempt.clone()), Event::new("mint.wrong", json!({"attempt": attempt.number}))).await?;
+            work.commit(Some(attempt.clone()), Event::new("mint.wrong", json!({"attempt": attempt.number})))
+                .await?;
         }
         Ok(false) => put_off_and_commit(work, attempt, None).await?,
         Err(error) => put_off_and_commit(work, attempt, error.retry_after()).await?,
@@ -167,7 +181,8 @@ async fn put_off_and_commit(
     after: Option<SignedDuration>,
 ) -> Result<(), StoreError> {
     put_off(attempt, work.context.now(), after);
-    work.commit(Some(attempt.clone()), Event::new("mint.not_proven", json!({"attempt": attempt.number}))).await
+    work.commit(Some(attempt.clone()), Event::new("mint.not_proven", json!({"attempt": attempt.number})))
+        .await
 }
 
 async fn post(work: &mut Work<'_>, mut attempt: Attempt, delivery: &Delivery) -> Result<bool, StoreError> {
@@ -187,7 +202,8 @@ async fn post(work: &mut Work<'_>, mut attempt: Attempt, delivery: &Delivery) ->
         Err(SlackError::Ambiguous) => {
             // It may have arrived. The secret goes now; the next look looks for the message.
             work.context.hand.drop_secret(work.claim.key);
-            work.commit(Some(attempt), Event::new("delivery.unknown", json!({"delivery": delivery.id}))).await?;
+            work.commit(Some(attempt), Event::new("delivery.unknown", json!({"delivery": delivery.id})))
+                .await?;
             Ok(true)
         }
         Err(error) => not_sent(work, attempt, error).await,
@@ -197,7 +213,9 @@ async fn post(work: &mut Work<'_>, mut attempt: Attempt, delivery: &Delivery) ->
 fn outgoing(work: &Work<'_>, attempt: &Attempt, delivery: &Delivery) -> Option<OutgoingMessage> {
     let secret = work.context.hand.secret(work.claim.key, attempt.number)?;
     let terms = work.record.issued.as_ref()?;
-    let earlier = |one: &Attempt| one.number != attempt.number && one.generation == attempt.generation && one.delivery.is_some();
+    let earlier = |one: &Attempt| {
+        one.number != attempt.number && one.generation == attempt.generation && one.delivery.is_some()
+    };
     let facts = Facts { earlier_is_dead: work.attempts.iter().any(earlier), zone: &work.context.policy.zone };
     let message = message::compose(terms, &work.record.url, &secret, facts);
     let (channel, delivery_id) = (delivery.channel.clone(), delivery.id.clone());
@@ -228,13 +246,18 @@ async fn refused_for_now(
     Ok(true)
 }
 
-async fn refused_for_good(work: &mut Work<'_>, mut attempt: Attempt, code: String) -> Result<bool, StoreError> {
+async fn refused_for_good(
+    work: &mut Work<'_>,
+    mut attempt: Attempt,
+    code: String,
+) -> Result<bool, StoreError> {
     work.context.hand.drop_secret(work.claim.key);
     attempt.state = AttemptState::TakingAway { why: TakeAwayReason::DeliveryRefused };
     attempt.delivery = None;
     (attempt.failures, attempt.not_before) = (0, None);
     let detail = json!({"attempt": attempt.number, "code": code});
-    work.record.phase = Phase::Blocked { since: work.context.now(), why: BlockReason::DeliveryRefused { code } };
+    work.record.phase =
+        Phase::Blocked { since: work.context.now(), why: BlockReason::DeliveryRefused { code } };
     work.commit(Some(attempt), Event::new("delivery.refused", detail)).await?;
     Ok(true)
 }

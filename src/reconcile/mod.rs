@@ -88,6 +88,7 @@ async fn give_back(
 
 /// Audit entries of one request.
 fn entries(claim: &Claim, events: &[Event]) -> Vec<Entry> {
-    let entry = |event: &Event| Entry { kind: event.kind.into(), key: Some(claim.key), detail: event.detail.clone() };
+    let entry =
+        |event: &Event| Entry { kind: event.kind.into(), key: Some(claim.key), detail: event.detail.clone() };
     events.iter().map(entry).collect()
 }

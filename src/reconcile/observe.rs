@@ -75,7 +75,10 @@ async fn remembered(context: &Context, claim: &Claim) -> Result<Snapshot, StoreE
     let orders = store.open_orders(claim.key).await?.into_iter();
     Ok(Snapshot {
         key: claim.key,
-        project: project.map_or_else(Project::default, |one| Project { set_up_at: Some(one.set_up_at), pins: Some(one.pins) }),
+        project: project.map_or_else(Project::default, |one| Project {
+            set_up_at: Some(one.set_up_at),
+            pins: Some(one.pins),
+        }),
         adopted: claim.adopted,
         halted: store.setting(HALTED).await?,
         ourselves: UserId::default(),
@@ -120,13 +123,19 @@ async fn look(context: &Context, snapshot: &mut Snapshot) -> Result<Comment, Ven
 /// Whether approvals may matter in this look. From minting on, the ledger alone counts.
 fn is_undecided(snapshot: &Snapshot) -> bool {
     let over = |record: &Record| {
-        matches!(record.phase, Phase::Active { .. } | Phase::Ending { .. } | Phase::Delivering { .. } | Phase::Refused { .. })
+        matches!(
+            record.phase,
+            Phase::Active { .. } | Phase::Ending { .. } | Phase::Delivering { .. } | Phase::Refused { .. }
+        )
     };
     !snapshot.record.as_ref().is_some_and(over)
 }
 
 /// The comment by its stored id; before there is one, all notes, which also tell where the issue came from.
-async fn comment_and_origin(context: &Context, snapshot: &Snapshot) -> Result<(Comment, Origin), VendorError> {
+async fn comment_and_origin(
+    context: &Context,
+    snapshot: &Snapshot,
+) -> Result<(Comment, Origin), VendorError> {
     let key = snapshot.key;
     match snapshot.record.as_ref().and_then(|record| record.note.as_ref()) {
         Some(note) => match context.gitlab.note(key, note.id).await {
@@ -136,9 +145,12 @@ async fn comment_and_origin(context: &Context, snapshot: &Snapshot) -> Result<(C
         },
         None => {
             let notes = context.gitlab.notes(key).await?;
-            let ours = |note: &&Note| !note.system && note.author == Some(snapshot.ourselves) && read_seal(&note.body).is_some();
+            let ours = |note: &&Note| {
+                !note.system && note.author == Some(snapshot.ourselves) && read_seal(&note.body).is_some()
+            };
             let comment = notes.iter().find(ours);
-            let comment = comment.map_or(Comment::Missing, |note| Comment::Found { id: note.id, body: note.body.clone() });
+            let comment = comment
+                .map_or(Comment::Missing, |note| Comment::Found { id: note.id, body: note.body.clone() });
             Ok((comment, origin(&notes)))
         }
     }
@@ -146,7 +158,8 @@ async fn comment_and_origin(context: &Context, snapshot: &Snapshot) -> Result<(C
 
 /// GitLab's own notes on a move or a clone.
 fn origin(notes: &[Note]) -> Origin {
-    let says = |words: &str| notes.iter().any(|note| note.system && note.body.trim_start().starts_with(words));
+    let says =
+        |words: &str| notes.iter().any(|note| note.system && note.body.trim_start().starts_with(words));
     match (says("moved from"), says("cloned from")) {
         (true, _) => Origin::Moved,
         (false, true) => Origin::Cloned,
@@ -201,7 +214,11 @@ async fn names_of_record(context: &Context, snapshot: &Snapshot) -> BTreeMap<Use
 }
 
 /// Our own comment, written by another installation or by a later state of this one: nothing is issued any more.
-async fn recognise_twin(context: &Context, snapshot: &mut Snapshot, seal: Option<Seal>) -> Result<(), StoreError> {
+async fn recognise_twin(
+    context: &Context,
+    snapshot: &mut Snapshot,
+    seal: Option<Seal>,
+) -> Result<(), StoreError> {
     let Some(seal) = seal else { return Ok(()) };
     let head = context.store.head().await?;
     let other = seal.installation != context.store.installation();
@@ -209,17 +226,28 @@ async fn recognise_twin(context: &Context, snapshot: &mut Snapshot, seal: Option
     if (!other && !later) || snapshot.halted.is_some() {
         return Ok(());
     }
-    let why = if other { "another installation wrote the comment" } else { "the comment is ahead of this database" };
+    let why = if other {
+        "another installation wrote the comment"
+    } else {
+        "the comment is ahead of this database"
+    };
     tracing::error!(issue.key = %snapshot.key, "{why}: nothing is issued until `countersign adopt --all`");
-    let detail = serde_json::json!({"why": why, "installation": seal.installation, "sequence": seal.sequence});
-    context.store.append(vec![Entry { kind: "installation.halted".into(), key: Some(snapshot.key), detail }]).await?;
+    let detail =
+        serde_json::json!({"why": why, "installation": seal.installation, "sequence": seal.sequence});
+    context
+        .store
+        .append(vec![Entry { kind: "installation.halted".into(), key: Some(snapshot.key), detail }])
+        .await?;
     context.store.set_setting(HALTED, why).await?;
     snapshot.halted = Some(why.to_owned());
     Ok(())
 }
 
 /// What is listed at an instance, where this look may mint.
-pub(super) async fn listing(context: &Context, instance: &str) -> Option<Result<Vec<crate::domain::observed::ListedToken>, Doubt>> {
+pub(super) async fn listing(
+    context: &Context,
+    instance: &str,
+) -> Option<Result<Vec<crate::domain::observed::ListedToken>, Doubt>> {
     let zendesk = context.zendesk.get(instance)?;
     Some(zendesk.list_api_tokens().await.map_err(|error| zendesk_doubt(&error)))
 }

@@ -17,7 +17,8 @@ pub(super) async fn find(context: &Context, snapshot: &mut Snapshot, issue: &Iss
     let policy = &context.policy;
     let answers = form::read(&issue.description, &policy.titles);
     let Some(author) = snapshot.record.as_ref().map(|record| record.author).or(issue.author) else { return };
-    let requester = answers.by_field.get(&Field::Requester).map(form::Answer::whole).filter(|text| !text.is_empty());
+    let requester =
+        answers.by_field.get(&Field::Requester).map(form::Answer::whole).filter(|text| !text.is_empty());
     let beneficiary = beneficiary(context, author, requester.as_deref()).await;
     let person = beneficiary.as_ref().map(|found| found.person.clone()).map_err(Clone::clone);
     let (manager, slack) = tokio::join!(manager(context, &beneficiary), slack(context, &person));
@@ -38,9 +39,7 @@ async fn instance(context: &Context, snapshot: &mut Snapshot, issue: &Issue, for
         let asked = context.owner(&form.instance).await.ok_or(Doubt::UnknownInstance)?;
         asked.map(|owner| owner.id).map_err(|error| zendesk_doubt(&error))
     };
-    let listed = async {
-        if may_mint { listing(context, &form.instance).await } else { None }
-    };
+    let listed = async { if may_mint { listing(context, &form.instance).await } else { None } };
     (snapshot.parties.owner, snapshot.listing) = tokio::join!(owner, listed);
 }
 
@@ -61,7 +60,11 @@ struct Beneficiary {
     evidence: Authority,
 }
 
-async fn beneficiary(context: &Context, author: UserId, requester: Option<&str>) -> Result<Beneficiary, Doubt> {
+async fn beneficiary(
+    context: &Context,
+    author: UserId,
+    requester: Option<&str>,
+) -> Result<Beneficiary, Doubt> {
     let found = match requester {
         None => by_id(context, author, Role::Requester).await?,
         Some(text) => named(context, text).await?,
@@ -72,7 +75,11 @@ async fn beneficiary(context: &Context, author: UserId, requester: Option<&str>)
     }
     let evidence = Authority { source, value, read_at };
     let manager = person.manager;
-    Ok(Beneficiary { person: Person { id: person.gitlab_id, name: person.name, email: person.email }, manager, evidence })
+    Ok(Beneficiary {
+        person: Person { id: person.gitlab_id, name: person.name, email: person.email },
+        manager,
+        evidence,
+    })
 }
 
 /// The requester as typed: an e-mail address of the directory, or a user name of GitLab.
@@ -121,7 +128,8 @@ async fn manager(context: &Context, beneficiary: &Result<Beneficiary, Doubt>) ->
 async fn slack(context: &Context, person: &Result<Person, Doubt>) -> Result<SlackPerson, Doubt> {
     let person = person.as_ref().map_err(Clone::clone)?;
     let (team, found) = tokio::join!(context.team(), context.slack.person_by_email(&person.email));
-    let (team, found) = (team.map_err(|error| slack_doubt(&error))?, found.map_err(|error| slack_doubt(&error))?);
+    let (team, found) =
+        (team.map_err(|error| slack_doubt(&error))?, found.map_err(|error| slack_doubt(&error))?);
     let same_address = found.email.as_ref() == Some(&person.email);
     let fit = !found.deleted && !found.bot && !found.guest && found.team == team && same_address;
     if fit { Ok(found) } else { Err(Doubt::UnfitSlackAccount) }

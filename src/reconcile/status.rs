@@ -10,13 +10,19 @@ use crate::store::StoreError;
 use crate::vendors::VendorError;
 
 /// Writes the comment if it does not say what it should. A failure is left to the next look.
-pub(super) async fn write(work: &mut Work<'_>, seen: &Observation, status: &Status) -> Result<(), StoreError> {
+pub(super) async fn write(
+    work: &mut Work<'_>,
+    seen: &Observation,
+    status: &Status,
+) -> Result<(), StoreError> {
     if !matches!(seen.snapshot.issue, IssueView::Seen(_)) || seen.comment == Comment::Unknown {
         return Ok(());
     }
     let body = body(work, status);
     match &seen.comment {
-        Comment::Found { body: present, id } if unsealed(present) == body => keep(work, StatusNote { id: *id }).await,
+        Comment::Found { body: present, id } if unsealed(present) == body => {
+            keep(work, StatusNote { id: *id }).await
+        }
         Comment::Found { id, .. } => {
             let written = work.context.gitlab.edit_note(work.claim.key, *id, &seal(work, &body).await?).await;
             match noted(work, written.map(|note| note.id)) {

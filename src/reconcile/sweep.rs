@@ -54,7 +54,8 @@ impl Sweeper {
 
 /// Sweeps every project, or only those for which it was asked for.
 pub async fn sweep(context: &Context, only_wanted: bool) {
-    let projects = if only_wanted { context.store.sweep_wanted().await } else { context.store.projects().await };
+    let projects =
+        if only_wanted { context.store.sweep_wanted().await } else { context.store.projects().await };
     let projects = projects.unwrap_or_else(|error| {
         tracing::error!(error = %error, "the projects could not be read");
         Vec::new()
@@ -88,7 +89,8 @@ async fn sweep_project(context: &Context, project: &Project) -> Result<(), Store
 }
 
 async fn is_ours(context: &Context, project: &Project, issue: &Issue) -> Result<bool, StoreError> {
-    let may_be = issue.created_at >= project.set_up_at && carries_marker(&issue.description, &context.policy.marker);
+    let may_be =
+        issue.created_at >= project.set_up_at && carries_marker(&issue.description, &context.policy.marker);
     Ok(may_be || is_remembered(context, issue.key).await?)
 }
 

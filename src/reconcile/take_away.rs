@@ -41,7 +41,10 @@ pub(super) async fn take_away(work: &mut Work<'_>, number: u32) -> Result<bool, 
             attempt.state = AttemptState::Gone;
             attempt.found_gone = already;
             (attempt.failures, attempt.not_before) = (0, None);
-            Event::new("credential.gone", json!({"attempt": number, "credential": attempt.credential, "found_gone": already}))
+            Event::new(
+                "credential.gone",
+                json!({"attempt": number, "credential": attempt.credential, "found_gone": already}),
+            )
         }
         Ok(Outcome::NotYet) => {
             put_off(&mut attempt, now, None);
@@ -49,7 +52,10 @@ pub(super) async fn take_away(work: &mut Work<'_>, number: u32) -> Result<bool, 
         }
         Err(error) => {
             put_off(&mut attempt, now, error.retry_after());
-            Event::new("credential.not_taken", json!({"attempt": number, "failures": attempt.failures, "error": error.to_string()}))
+            Event::new(
+                "credential.not_taken",
+                json!({"attempt": number, "failures": attempt.failures, "error": error.to_string()}),
+            )
         }
     };
     if attempt.failures >= ALARM {
@@ -61,7 +67,8 @@ pub(super) async fn take_away(work: &mut Work<'_>, number: u32) -> Result<bool, 
 }
 
 async fn end(context: &Context, attempt: &mut Attempt, now: Timestamp) -> Result<Outcome, VendorError> {
-    let (Some(zendesk), Some(credential)) = (context.zendesk.get(&attempt.instance), attempt.credential) else {
+    let (Some(zendesk), Some(credential)) = (context.zendesk.get(&attempt.instance), attempt.credential)
+    else {
         tracing::error!(instance = attempt.instance, "no instance of that key is configured any more");
         return Ok(Outcome::NotYet);
     };
@@ -112,13 +119,16 @@ fn ignoring_absence(answer: Result<(), VendorError>) -> Result<(), VendorError> 
 /// Our fence is gone, and we have just minted: unless the ledger calls it live, nobody will know of it but us.
 pub(super) async fn overtaken(work: &Work<'_>, attempt: &Attempt) {
     let ledger = work.context.store.attempts(work.claim.key).await;
-    let live = ledger.is_ok_and(|ledger| ledger.iter().any(|one| one.is_live() && one.credential == attempt.credential));
+    let live = ledger
+        .is_ok_and(|ledger| ledger.iter().any(|one| one.is_live() && one.credential == attempt.credential));
     if live {
         return;
     }
     let mut attempt = attempt.clone();
     match end(work.context, &mut attempt, work.context.now()).await {
-        Ok(_) => tracing::warn!(issue.key = %work.claim.key, "overtaken while minting; what was made was taken away"),
+        Ok(_) => {
+            tracing::warn!(issue.key = %work.claim.key, "overtaken while minting; what was made was taken away")
+        }
         // The attempt's row says `intended`: whoever has the request now finds it by name and takes it away.
         Err(error) => tracing::error!(issue.key = %work.claim.key, error = %error, "overtaken while minting"),
     }

@@ -8,12 +8,12 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, SqliteConnection};
 use tempfile::TempDir;
 
-use crate::domain::snapshot::OrderKind;
 use super::{Change, Claim, Entry, NewOrder, Release, Store, StoreError};
 use crate::clock::{AdjustableClock, Clock, SystemRandomness};
 use crate::domain::ids::{IssueId, IssueKey, ProjectId, UserId, ZendeskUserId};
 use crate::domain::phase::Phase;
 use crate::domain::record::{Attempt, AttemptState, Record, Slot};
+use crate::domain::snapshot::OrderKind;
 use crate::domain::terms::Kind;
 use crate::secret::Secret;
 

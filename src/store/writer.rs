@@ -65,9 +65,9 @@ impl Writer {
 mod tests {
     use std::task::{Context, Waker};
 
-    use crate::store::testing::{Bench, key, order};
     use crate::domain::snapshot::OrderKind;
     use crate::store::StoreError;
+    use crate::store::testing::{Bench, key, order};
 
     #[tokio::test]
     async fn a_dropped_future_leaves_no_transaction_open_and_its_write_is_whole() {
