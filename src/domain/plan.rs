@@ -102,8 +102,6 @@ pub struct Status {
     pub provisioners: Vec<UserId>,
     /// Nothing may be issued anywhere.
     pub halted: bool,
-    /// The issue is closed.
-    pub closed: bool,
     /// Labels are no longer taken off for a while.
     pub removals_capped: bool,
     /// An earlier credential must be gone before anything new can begin.

@@ -73,10 +73,8 @@ async fn give_back(
     seen: &Observation,
 ) -> Result<(), StoreError> {
     let unknown = seen.snapshot.issue == IssueView::Unknown;
-    let (failures, last_error) = match unknown {
-        true => (claim.failures.saturating_add(1), Some("GitLab does not answer".to_owned())),
-        false => (0, None),
-    };
+    let failures = if unknown { claim.failures.saturating_add(1) } else { 0 };
+    let last_error = unknown.then(|| "GitLab does not answer".to_owned());
     // A secret in hand can only be sent by this process: nobody else takes the request until then.
     let hold = seen.snapshot.in_hand.and_then(|_| {
         let until = plan.next_look?.checked_add(REST).ok()?;

@@ -137,23 +137,20 @@ async fn comment_and_origin(
     snapshot: &Snapshot,
 ) -> Result<(Comment, Origin), VendorError> {
     let key = snapshot.key;
-    match snapshot.record.as_ref().and_then(|record| record.note.as_ref()) {
-        Some(note) => match context.gitlab.note(key, note.id).await {
+    if let Some(note) = snapshot.record.as_ref().and_then(|record| record.note.as_ref()) {
+        return match context.gitlab.note(key, note.id).await {
             Ok(note) => Ok((Comment::Found { id: note.id, body: note.body }, Origin::Here)),
             Err(VendorError::NotFound { .. }) => Ok((Comment::Missing, Origin::Here)),
             Err(error) => Err(error),
-        },
-        None => {
-            let notes = context.gitlab.notes(key).await?;
-            let ours = |note: &&Note| {
-                !note.system && note.author == Some(snapshot.ourselves) && read_seal(&note.body).is_some()
-            };
-            let comment = notes.iter().find(ours);
-            let comment = comment
-                .map_or(Comment::Missing, |note| Comment::Found { id: note.id, body: note.body.clone() });
-            Ok((comment, origin(&notes)))
-        }
+        };
     }
+    let notes = context.gitlab.notes(key).await?;
+    let ours = |note: &&Note| {
+        !note.system && note.author == Some(snapshot.ourselves) && read_seal(&note.body).is_some()
+    };
+    let comment = notes.iter().find(ours);
+    let found = |note: &Note| Comment::Found { id: note.id, body: note.body.clone() };
+    Ok((comment.map_or(Comment::Missing, found), origin(&notes)))
 }
 
 /// GitLab's own notes on a move or a clone.

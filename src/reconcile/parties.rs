@@ -96,15 +96,15 @@ async fn named(context: &Context, text: &str) -> Result<Found, Doubt> {
     }
     context.directory.person_by_email(&Email(name.to_owned())).await.map_err(|error| match error {
         DirectoryError::NotFound => unknown(),
-        other => doubt(&other, Role::Requester),
+        other => doubt(other, Role::Requester),
     })
 }
 
 async fn by_id(context: &Context, id: UserId, who: Role) -> Result<Found, Doubt> {
-    context.directory.person_by_gitlab_id(id).await.map_err(|error| doubt(&error, who))
+    context.directory.person_by_gitlab_id(id).await.map_err(|error| doubt(error, who))
 }
 
-fn doubt(error: &DirectoryError, who: Role) -> Doubt {
+fn doubt(error: DirectoryError, who: Role) -> Doubt {
     match error {
         DirectoryError::Unreachable => Doubt::DirectoryUnreachable,
         DirectoryError::NotFound => Doubt::NotInDirectory { who },

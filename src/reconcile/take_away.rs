@@ -127,7 +127,7 @@ pub(super) async fn overtaken(work: &Work<'_>, attempt: &Attempt) {
     let mut attempt = attempt.clone();
     match end(work.context, &mut attempt, work.context.now()).await {
         Ok(_) => {
-            tracing::warn!(issue.key = %work.claim.key, "overtaken while minting; what was made was taken away")
+            tracing::warn!(issue.key = %work.claim.key, "overtaken while minting; what was made was taken away");
         }
         // The attempt's row says `intended`: whoever has the request now finds it by name and takes it away.
         Err(error) => tracing::error!(issue.key = %work.claim.key, error = %error, "overtaken while minting"),

@@ -47,7 +47,7 @@ impl Worker {
             None => Ok(Step::Idle),
             Some(claim) => {
                 let key = claim.key;
-                overtaken_is_no_error(reconcile(&self.context, claim).await)?;
+                overtaken_is_no_error(Box::pin(reconcile(&self.context, claim)).await)?;
                 Ok(Step::Looked(key))
             }
         }
@@ -58,7 +58,7 @@ impl Worker {
         match self.context.store.claim_one(&self.owner, key, LEASE).await? {
             None => Ok(Step::Idle),
             Some(claim) => {
-                overtaken_is_no_error(reconcile(&self.context, claim).await)?;
+                overtaken_is_no_error(Box::pin(reconcile(&self.context, claim)).await)?;
                 Ok(Step::Looked(key))
             }
         }

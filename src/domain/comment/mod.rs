@@ -201,8 +201,7 @@ fn closed_for_faults(view: &View<'_>) -> bool {
 
 /// The credential that could not be taken away yet, if there is one.
 fn stubborn<'a>(view: &View<'a>) -> Option<&'a Attempt> {
-    fn failing(attempt: &&Attempt) -> bool {
-        matches!(attempt.state, AttemptState::TakingAway { .. }) && attempt.failures > 0
-    }
-    view.attempts.iter().find(failing)
+    let failing =
+        |attempt: &Attempt| matches!(attempt.state, AttemptState::TakingAway { .. }) && attempt.failures > 0;
+    view.attempts.iter().find(|attempt| failing(attempt))
 }

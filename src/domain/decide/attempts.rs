@@ -1,6 +1,6 @@
 //! What is owed to credentials that may exist: found, delivered or taken away, whatever else is going on.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 
 use super::Draft;
 use crate::domain::phase::Phase;
@@ -23,13 +23,13 @@ impl Draft<'_> {
         for place in 0..self.attempts.len() {
             let attempt = self.attempts[place].clone();
             match attempt.state {
-                AttemptState::Intended => self.look_after(&attempt, attempt.deadline, LANDING, BETWEEN_LOOKS),
+                AttemptState::Intended => self.look_after(&attempt, LANDING, BETWEEN_LOOKS),
                 AttemptState::NotFound => self.late_look(&attempt),
                 AttemptState::Minted => self.send_or_take_away(place),
                 AttemptState::Sending => self.find_delivery(place),
                 AttemptState::Delivered => self.keep_or_end(place),
                 AttemptState::TakingAway { .. } => {
-                    self.act_when_ready(&attempt, Action::TakeAway { attempt: attempt.number })
+                    self.act_when_ready(&attempt, Action::TakeAway { attempt: attempt.number });
                 }
                 AttemptState::NotMade | AttemptState::Gone => {}
             }
@@ -54,18 +54,13 @@ impl Draft<'_> {
         true
     }
 
-    fn look_after(
-        &mut self,
-        attempt: &Attempt,
-        start: Timestamp,
-        first: SignedDuration,
-        then: SignedDuration,
-    ) {
+    /// Looks `first` after the call's deadline, and `then` after each look.
+    fn look_after(&mut self, attempt: &Attempt, first: SignedDuration, then: SignedDuration) {
         let ready = match attempt.looks.last() {
-            None => start.saturating_add(first),
+            None => attempt.deadline.saturating_add(first),
             Some(last) => last.saturating_add(then),
         };
-        let ready = ready.unwrap_or(self.now).max(attempt.not_before.unwrap_or(start));
+        let ready = ready.unwrap_or(self.now).max(attempt.not_before.unwrap_or(attempt.deadline));
         if ready <= self.now {
             self.actions.push(Action::LookForUnanswered { attempt: attempt.number });
         } else {
@@ -75,7 +70,7 @@ impl Draft<'_> {
 
     fn late_look(&mut self, attempt: &Attempt) {
         if self.now.duration_since(attempt.deadline) <= LATE {
-            self.look_after(attempt, attempt.deadline, LATE_LOOKS, LATE_LOOKS);
+            self.look_after(attempt, LATE_LOOKS, LATE_LOOKS);
         }
     }
 

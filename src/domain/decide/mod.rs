@@ -4,6 +4,7 @@
 //! may exist (`attempts`), endings that are due, and only then what is new (`undecided`). Deciding again on
 //! what a plan led to yields nothing more to do.
 
+mod approvals;
 mod attempts;
 mod endings;
 mod undecided;
@@ -103,7 +104,6 @@ impl<'a> Draft<'a> {
             next_look: None,
         };
         draft.status.halted = snapshot.halted.is_some();
-        draft.status.closed = matches!(&snapshot.issue, IssueView::Seen(issue) if !issue.open);
         if snapshot.record.is_none() {
             let detail = json!({"url": draft.record.url, "author": draft.record.author});
             draft.event("request.seen", detail);
@@ -150,8 +150,11 @@ impl<'a> Draft<'a> {
         let (since, why) = (self.now, order.why.clone());
         match self.record.phase {
             Phase::Active { .. } => self.end(super::phase::EndReason::Revoked { why }),
-            Phase::Ending { .. } | Phase::Ended { .. } | Phase::Refused { .. } => {}
-            Phase::Denied { .. } | Phase::Withdrawn { .. } => {}
+            Phase::Ending { .. }
+            | Phase::Ended { .. }
+            | Phase::Refused { .. }
+            | Phase::Denied { .. }
+            | Phase::Withdrawn { .. } => {}
             _ => {
                 self.enter(Phase::Withdrawn {
                     since,

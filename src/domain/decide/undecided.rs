@@ -1,6 +1,5 @@
 //! What is new: the form, the two approvals, and whether to mint.
 
-use jiff::SignedDuration;
 use serde_json::json;
 
 use super::{DOUBT, Draft};
@@ -14,12 +13,10 @@ use crate::domain::observed::Issue;
 use crate::domain::phase::{BlockReason, Closing, DenyReason, Phase, WithdrawReason};
 use crate::domain::plan::{Action, Mint};
 use crate::domain::policy::{OnIncomplete, Pin};
-use crate::domain::record::{AttemptState, Refusal, RefusalReason};
+use crate::domain::record::{AttemptState, RefusalReason};
 use crate::domain::snapshot::{Doubt, Vendor};
 use crate::domain::terms::{Kind, Terms};
 
-/// At most this many labels are taken off an issue within an hour; after that it is only said.
-const REMOVALS_AN_HOUR: usize = 5;
 /// Attempts of one generation; after that a person must look.
 const ATTEMPTS: usize = 3;
 
@@ -42,7 +39,7 @@ impl Draft<'_> {
         }
     }
 
-    fn read_form(&self, issue: &Issue) -> Result<Form, Vec<Fault>> {
+    pub(super) fn read_form(&self, issue: &Issue) -> Result<Form, Vec<Fault>> {
         let expected = "the template's marker line, which is gone: paste the template again".to_owned();
         if !form::carries_marker(&issue.description, &self.policy.marker) {
             return Err(vec![Fault { field: None, found: String::new(), expected, essential: false }]);
@@ -51,7 +48,7 @@ impl Draft<'_> {
     }
 
     /// What would be issued, or the first thing that is not known.
-    fn terms(&self, reading: &Result<Form, Vec<Fault>>) -> Result<Terms, Doubt> {
+    pub(super) fn terms(&self, reading: &Result<Form, Vec<Fault>>) -> Result<Terms, Doubt> {
         let form = reading.as_ref().map_err(|_| Doubt::NoForm)?;
         let parties = &self.snapshot.parties;
         let instance = self.policy.instance(&form.instance).ok_or(Doubt::UnknownInstance)?;
@@ -144,7 +141,7 @@ impl Draft<'_> {
         over.then_some(Phase::Withdrawn { since, why: WithdrawReason::TooLong, closing: Closing::Wanted })
     }
 
-    fn case<'c>(&'c self, issue: &'c Issue, terms: &'c Result<Terms, Doubt>) -> Case<'c> {
+    pub(super) fn case<'c>(&'c self, issue: &'c Issue, terms: &'c Result<Terms, Doubt>) -> Case<'c> {
         let (snapshot, policy) = (self.snapshot, self.policy);
         Case { snapshot, issue, author: self.record.author, policy, terms, now: self.now }
     }
@@ -174,7 +171,7 @@ impl Draft<'_> {
     fn refuse_if_there(&mut self, issue: &Issue, role: Approver, pin: &Pin) {
         let event = last_event(self.snapshot, pin).map(|event| event.id);
         if issue.labels.contains(&pin.name) {
-            self.refuse(role, pin, event, RefusalReason::FormFaults);
+            self.refuse(role, pin, (event, &RefusalReason::FormFaults));
         } else {
             self.taken_off(role, pin);
         }
@@ -288,100 +285,5 @@ impl Draft<'_> {
                 && attempt.state != AttemptState::NotMade
         });
         counts.count() >= ATTEMPTS
-    }
-
-    fn take(&mut self, role: Approver, pin: &Pin, verdict: &Verdict) {
-        match verdict {
-            Verdict::Counts(bound) => {
-                let slot = self.slot(role);
-                if slot.bound.as_ref() != Some(bound) {
-                    slot.bound = Some(*bound.clone());
-                    slot.last_refusal = None;
-                    self.event("approval.bound", json!({"role": role.key(), "evidence": bound}));
-                }
-            }
-            Verdict::Absent => self.taken_off(role, pin),
-            Verdict::Refused { event, why } => self.refuse(role, pin, *event, why.clone()),
-            Verdict::Unknown(_) => {}
-        }
-    }
-
-    fn slot(&mut self, role: Approver) -> &mut crate::domain::record::Slot {
-        match role {
-            Approver::Manager => &mut self.record.manager,
-            Approver::Provisioner => &mut self.record.provisioner,
-        }
-    }
-
-    /// A label that was there and counted, and is not there any more.
-    fn taken_off(&mut self, role: Approver, pin: &Pin) {
-        let at = self.now;
-        let last = last_event(self.snapshot, pin).map(|event| event.id);
-        let slot = self.slot(role);
-        let Some(bound) = slot.bound.take() else { return };
-        slot.watermark = slot.watermark.max(last.unwrap_or(bound.event)).max(bound.event);
-        let (event, username) = (Some(bound.event), Some(bound.username));
-        slot.last_refusal = Some(Refusal { event, username, why: RefusalReason::TakenOff, at });
-        self.event(
-            "approval.voided",
-            json!({"role": role.key(), "event": bound.event, "why": RefusalReason::TakenOff}),
-        );
-    }
-
-    /// The event is spent, the label comes off, and the comment will say why.
-    fn refuse(
-        &mut self,
-        role: Approver,
-        pin: &Pin,
-        event: Option<crate::domain::ids::EventId>,
-        why: RefusalReason,
-    ) {
-        let username = self.actor_name(event);
-        let at = self.now;
-        let slot = self.slot(role);
-        let known = slot.last_refusal.as_ref().is_some_and(|last| last.event == event && last.why == why);
-        let was_bound = slot.bound.take().is_some();
-        slot.watermark = slot.watermark.max(event.unwrap_or_default());
-        if was_bound || !known {
-            slot.last_refusal = Some(Refusal { event, username, why: why.clone(), at });
-            let kind = if was_bound { "approval.voided" } else { "approval.refused" };
-            self.event(kind, json!({"role": role.key(), "event": event, "why": why}));
-        }
-        self.remove_label(pin);
-    }
-
-    fn actor_name(&self, event: Option<crate::domain::ids::EventId>) -> Option<String> {
-        let event = self.snapshot.events.iter().find(|one| Some(one.id) == event)?;
-        let actor = event.actor?;
-        let account = self.snapshot.accounts.get(&actor).and_then(|account| account.as_ref().ok());
-        account.map(|account| account.username.clone()).or_else(|| self.status.names.get(&actor).cloned())
-    }
-
-    fn remove_label(&mut self, pin: &Pin) {
-        let hour_ago = self.now.saturating_sub(SignedDuration::from_hours(1)).unwrap_or(self.now);
-        self.record.removals.retain(|at| *at > hour_ago);
-        if self.record.removals.len() < REMOVALS_AN_HOUR {
-            self.record.removals.push(self.now);
-            self.actions.push(Action::RemoveLabel { name: pin.name.clone() });
-        } else {
-            self.status.removals_capped = true;
-            self.look_in(SignedDuration::from_hours(1));
-        }
-    }
-
-    /// Whether a provisioner put the label on after the one that was spent on what is blocked now.
-    pub(super) fn provisioner_asks_again(&self, issue: &Issue) -> bool {
-        let Some(pins) = self.snapshot.project.pins.clone() else { return false };
-        let slot = &self.record.provisioner;
-        let spent = slot.bound.as_ref().map(|bound| bound.event).max(Some(slot.watermark));
-        let newer = last_event(self.snapshot, &pins.provisioner)
-            .filter(|event| Some(event.id) > spent && event.added);
-        if newer.is_none() {
-            return false;
-        }
-        let terms = self.terms(&self.read_form(issue));
-        let case = self.case(issue, &terms);
-        let manager = judge_manager(&case, &self.record.manager, &pins.manager);
-        matches!(judge_provisioner(&case, slot, &pins.provisioner, &manager), Verdict::Counts(_))
     }
 }

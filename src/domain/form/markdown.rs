@@ -5,6 +5,7 @@
 //! that we read what the approvers see. The walk goes to a fixed depth: nesting is chosen by the person who types.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use comrak::nodes::{AstNode, NodeValue};
 use comrak::{Arena, Options, parse_document};
@@ -101,10 +102,9 @@ impl Reader<'_> {
     }
 
     fn open(&mut self, field: Field) {
-        if self.answers.by_field.contains_key(&field) {
-            self.answers.repeated.push(field);
-        } else {
-            self.answers.by_field.insert(field, Answer::default());
+        match self.answers.by_field.entry(field) {
+            Entry::Occupied(_) => self.answers.repeated.push(field),
+            Entry::Vacant(place) => drop(place.insert(Answer::default())),
         }
     }
 

@@ -1,0 +1,111 @@
+//! What a verdict on a label leads to: bound, voided, or spent and taken off.
+
+use jiff::SignedDuration;
+use serde_json::json;
+
+use super::Draft;
+use crate::domain::approval::{Approver, Verdict, judge_manager, judge_provisioner, last_event};
+use crate::domain::ids::EventId;
+use crate::domain::observed::Issue;
+use crate::domain::plan::Action;
+use crate::domain::policy::Pin;
+use crate::domain::record::{Refusal, RefusalReason, Slot};
+
+/// At most this many labels are taken off an issue within an hour; after that it is only said.
+const REMOVALS_AN_HOUR: usize = 5;
+
+impl Draft<'_> {
+    pub(super) fn take(&mut self, role: Approver, pin: &Pin, verdict: &Verdict) {
+        match verdict {
+            Verdict::Counts(bound) => {
+                let slot = self.slot(role);
+                if slot.bound.as_ref() != Some(bound) {
+                    slot.bound = Some(*bound.clone());
+                    slot.last_refusal = None;
+                    self.event("approval.bound", json!({"role": role.key(), "evidence": bound}));
+                }
+            }
+            Verdict::Absent => self.taken_off(role, pin),
+            Verdict::Refused { event, why } => self.refuse(role, pin, (*event, why)),
+            Verdict::Unknown(_) => {}
+        }
+    }
+
+    fn slot(&mut self, role: Approver) -> &mut Slot {
+        match role {
+            Approver::Manager => &mut self.record.manager,
+            Approver::Provisioner => &mut self.record.provisioner,
+        }
+    }
+
+    /// A label that was there and counted, and is not there any more.
+    pub(super) fn taken_off(&mut self, role: Approver, pin: &Pin) {
+        let at = self.now;
+        let last = last_event(self.snapshot, pin).map(|event| event.id);
+        let slot = self.slot(role);
+        let Some(bound) = slot.bound.take() else { return };
+        slot.watermark = slot.watermark.max(last.unwrap_or(bound.event)).max(bound.event);
+        let (event, username) = (Some(bound.event), Some(bound.username));
+        slot.last_refusal = Some(Refusal { event, username, why: RefusalReason::TakenOff, at });
+        self.event(
+            "approval.voided",
+            json!({"role": role.key(), "event": bound.event, "why": RefusalReason::TakenOff}),
+        );
+    }
+
+    /// The event is spent, the label comes off, and the comment will say why.
+    pub(super) fn refuse(
+        &mut self,
+        role: Approver,
+        pin: &Pin,
+        (event, why): (Option<EventId>, &RefusalReason),
+    ) {
+        let username = self.actor_name(event);
+        let at = self.now;
+        let slot = self.slot(role);
+        let known = slot.last_refusal.as_ref().is_some_and(|last| last.event == event && last.why == *why);
+        let was_bound = slot.bound.take().is_some();
+        slot.watermark = slot.watermark.max(event.unwrap_or_default());
+        if was_bound || !known {
+            slot.last_refusal = Some(Refusal { event, username, why: why.clone(), at });
+            let kind = if was_bound { "approval.voided" } else { "approval.refused" };
+            self.event(kind, json!({"role": role.key(), "event": event, "why": why}));
+        }
+        self.remove_label(pin);
+    }
+
+    fn actor_name(&self, event: Option<EventId>) -> Option<String> {
+        let event = self.snapshot.events.iter().find(|one| Some(one.id) == event)?;
+        let actor = event.actor?;
+        let account = self.snapshot.accounts.get(&actor).and_then(|account| account.as_ref().ok());
+        account.map(|account| account.username.clone()).or_else(|| self.status.names.get(&actor).cloned())
+    }
+
+    fn remove_label(&mut self, pin: &Pin) {
+        let hour_ago = self.now.saturating_sub(SignedDuration::from_hours(1)).unwrap_or(self.now);
+        self.record.removals.retain(|at| *at > hour_ago);
+        if self.record.removals.len() < REMOVALS_AN_HOUR {
+            self.record.removals.push(self.now);
+            self.actions.push(Action::RemoveLabel { name: pin.name.clone() });
+        } else {
+            self.status.removals_capped = true;
+            self.look_in(SignedDuration::from_hours(1));
+        }
+    }
+
+    /// Whether a provisioner put the label on after the one that was spent on what is blocked now.
+    pub(super) fn provisioner_asks_again(&self, issue: &Issue) -> bool {
+        let Some(pins) = self.snapshot.project.pins.clone() else { return false };
+        let slot = &self.record.provisioner;
+        let spent = slot.bound.as_ref().map(|bound| bound.event).max(Some(slot.watermark));
+        let newer = last_event(self.snapshot, &pins.provisioner)
+            .filter(|event| Some(event.id) > spent && event.added);
+        if newer.is_none() {
+            return false;
+        }
+        let terms = self.terms(&self.read_form(issue));
+        let case = self.case(issue, &terms);
+        let manager = judge_manager(&case, &self.record.manager, &pins.manager);
+        matches!(judge_provisioner(&case, slot, &pins.provisioner, &manager), Verdict::Counts(_))
+    }
+}
