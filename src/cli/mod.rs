@@ -14,7 +14,7 @@ mod orders;
 pub mod output;
 mod sandbox;
 mod serve;
-mod setup;
+pub mod setup;
 mod show;
 
 use std::path::PathBuf;
