@@ -27,7 +27,7 @@ use crate::vendors::zendesk::{Login, Zendesk};
 use crate::web::{Authentication, Door, WatchedProjects};
 
 /// How often it is looked which projects were set up meanwhile.
-const PROJECTS: Duration = Duration::from_secs(5);
+const PROJECTS: Duration = Duration::from_secs(1);
 
 /// Why the service cannot be put together.
 #[derive(Debug, thiserror::Error)]
@@ -89,11 +89,18 @@ impl Service {
         Ok(service)
     }
 
-    /// Opens the door to the projects that are configured and set up.
+    /// Opens the door to the projects that are configured and set up. One that is new is swept: its first
+    /// webhooks may have come before the door knew it.
     pub async fn watch(&self) -> Result<(), StoreError> {
-        let projects = self.context.store().projects().await?;
+        let store = self.context.store();
+        let projects = store.projects().await?;
         let watched = projects.iter().filter(|one| self.context.policy().watches(one.id, &one.path));
-        self.door.watched.replace(watched.map(|project| project.id));
+        let watched: Vec<_> = watched.map(|project| project.id).collect();
+        let before = self.door.watched.all();
+        self.door.watched.replace(watched.iter().copied());
+        for project in watched.into_iter().filter(|project| !before.contains(project)) {
+            store.mark_for_sweep(project).await?;
+        }
         Ok(())
     }
 

@@ -17,7 +17,7 @@ use crate::store::{Project, StoreError};
 /// GitLab's index and our clock may disagree by less than this.
 const OVERLAP: SignedDuration = SignedDuration::from_hours(1);
 /// How often it is looked whether somebody asked for a sweep.
-const ASKED: std::time::Duration = std::time::Duration::from_secs(10);
+const ASKED: std::time::Duration = std::time::Duration::from_secs(2);
 
 /// Sweeps on a timer and when asked.
 #[derive(Debug)]

@@ -1,5 +1,6 @@
 //! Stories through the front door: the vendors are the sandbox, over HTTP; the people act with their own tokens.
 #![expect(clippy::unwrap_used, reason = "helpers of tests are not test functions, and a test may panic")]
 
+mod black_box;
 mod harness;
 mod story;

@@ -16,8 +16,36 @@ async fn two_people_countersign_and_the_requester_gets_a_token_named_with_the_is
     assert_eq!(messages.len(), 1);
     let secret = House::secret_in(&messages[0]);
     assert!(house.works(&secret).await);
-    assert_snapshot!(house.message_text(&messages[0]), @"");
-    assert_snapshot!(house.comment(iid).await, @"");
+    assert_snapshot!(house.message_text(&messages[0]), @"
+    notification: Your Zendesk API token is here. Open the message to read it. Request: http://sandbox/gitlab/company/access-requests/-/issues/4
+    Your Zendesk API token for Zendesk Global (http://sandbox/zendesk/global), as asked for in http://sandbox/gitlab/company/access-requests/-/issues/4:
+    [the secret]
+    Use it as the password of basic authentication, with YOUR_EMAIL/token as the user name. It works until 2026-12-31, end of the day (2027-01-01 00:00 UTC). It can act as any user of the account: keep it in a password manager, never in code or in an issue. It cannot be shown again; delete this message once you have stored it.
+    ");
+    assert_snapshot!(house.comment(iid).await, @"
+    #### Access request: Active
+
+    @robin has the credential; it came as a Slack direct message.
+
+    From here on, editing, closing, reopening or relabelling this issue changes nothing about it. To have it taken away early, ask an operator (`countersign revoke`).
+
+    1. **Form**: ✓ complete
+    1. **Manager**: ✓ approved by @kim, 2026-12-01 09:01 UTC (terms `…`)
+    1. **Provisioner**: ✓ approved by @pat, 2026-12-01 09:01 UTC (terms `…`)
+    1. **Hand-over**: ✓ by Slack direct message, 2026-12-01 09:01 UTC
+    1. **Taken away**: on 2026-12-31, end of the day (2027-01-01 00:00 UTC)
+
+    **What was issued** (terms `…`)
+
+    - API token for Zendesk Global (http://sandbox/zendesk/global)
+    - named `http://sandbox/gitlab/company/access-requests/-/issues/4`
+    - for @robin, by Slack direct message
+    - until 2026-12-31, end of the day (2027-01-01 00:00 UTC)
+    - Business purpose: `Export solved tickets every night.`
+    - Why admin access is needed: `The export reads tickets of all groups.`
+
+    **Any holder of an API token can act as any user of that account, admins included.** Approve it only if that is needed.
+    ");
     assert_eq!(house.phase(iid).await, "active");
     house.leave().await;
 }
