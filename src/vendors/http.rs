@@ -80,6 +80,11 @@ impl Transport {
         Self::over_network_within(Limits::DEFAULT)
     }
 
+    /// As [`Transport::over_network`], with another time in all, so that a test of what hangs need not last long.
+    pub fn over_network_patient_for(total: Duration) -> Result<Self, NoTransport> {
+        Self::over_network_within(Limits { total, ..Limits::DEFAULT })
+    }
+
     /// To `router`, in this process, whatever host the address names (it is in the `Host` header).
     ///
     /// An answer that has a [`TransportError`] among its extensions stands for that failure, so that a simulation
