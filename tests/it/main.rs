@@ -2,5 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests are not test functions, and a test may panic")]
 
 mod black_box;
+mod form_stories;
 mod harness;
 mod story;
+mod threats;
