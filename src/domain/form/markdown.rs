@@ -4,8 +4,8 @@
 //! comments, CRLF and extra sections do not matter. The parser is comrak, which GitLab itself renders with, so
 //! that we read what the approvers see. The walk goes to a fixed depth: nesting is chosen by the person who types.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 
 use comrak::nodes::{AstNode, NodeValue};
 use comrak::{Arena, Options, parse_document};
