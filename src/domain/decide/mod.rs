@@ -7,6 +7,8 @@
 mod approvals;
 mod attempts;
 mod endings;
+#[cfg(test)]
+mod tests;
 mod undecided;
 
 use jiff::{SignedDuration, Timestamp};
