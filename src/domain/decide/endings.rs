@@ -94,9 +94,12 @@ impl Draft<'_> {
     pub(super) fn blocked(&mut self) {
         let snapshot = self.snapshot;
         let IssueView::Seen(issue) = &snapshot.issue else { return };
+        let reading = self.read_form(issue);
+        let terms = self.terms(&reading);
+        self.void_what_changed(&reading, &terms);
         let usable =
             issue.open && issue.is_issue && issue.moved_to.is_none() && issue.id == self.record.issue;
-        if usable && self.provisioner_asks_again(issue) {
+        if usable && self.provisioner_asks_again(issue, &terms) {
             self.unblock();
             self.before_active();
         }

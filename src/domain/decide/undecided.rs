@@ -27,6 +27,7 @@ impl Draft<'_> {
         if let Ok(terms) = &terms {
             self.show(terms);
         }
+        self.void_what_changed(&reading, &terms);
         if self.is_over(issue, &reading, &terms) {
             return;
         }

@@ -105,6 +105,39 @@ fn an_edit_after_binding_voids_for_good_even_when_it_is_taken_back() {
 }
 
 #[test]
+fn both_approvals_are_told_what_differs() {
+    let record = bound().edited(OTHER, LATER).decide().record.unwrap();
+    for slot in [record.manager, record.provisioner] {
+        let why = slot.last_refusal.unwrap().why;
+        assert!(matches!(why, RefusalReason::TermsChanged { .. }), "{why:?}");
+    }
+}
+
+#[test]
+fn an_edit_is_seen_while_the_labels_are_not_the_pinned_ones() {
+    for text in [form(OTHER), "not even a form".to_owned()] {
+        let without = |look: &mut Look| look.snapshot.project.pins = None;
+        let with = |look: &mut Look| look.snapshot.project.pins = Some(pins());
+        let edited = bound().described(&text).with(without).after(LAST);
+        let back = edited.edited(&[], LATER).with(with).with(|look| look.snapshot.halted = None);
+        assert!(mints(&back.decide()).is_empty(), "one look differed: {text}");
+    }
+}
+
+#[test]
+fn an_edit_is_seen_while_the_directory_does_not_answer() {
+    let edited = bound().edited(OTHER, LATER).with(|look| {
+        look.snapshot.parties.beneficiary = Err(Doubt::DirectoryUnreachable);
+        look.snapshot.parties.manager = Err(Doubt::DirectoryUnreachable);
+    });
+    let back = edited.after(LAST).edited(&[], LATER).with(|look| {
+        look.snapshot.parties = Look::at(NOW).snapshot.parties;
+        look.snapshot.halted = None;
+    });
+    assert!(mints(&back.decide()).is_empty());
+}
+
+#[test]
 fn a_doubt_alone_voids_nothing() {
     let doubted = bound().with(|look| {
         look.snapshot.parties.beneficiary = Err(Doubt::DirectoryUnreachable);
@@ -119,6 +152,19 @@ fn a_doubt_alone_voids_nothing() {
         look.snapshot.halted = None;
     });
     assert_eq!(mints(&known.decide()).len(), 1);
+}
+
+#[test]
+fn an_edit_is_seen_while_the_request_is_blocked() {
+    let blocked = bound().with(|look| {
+        let record = look.snapshot.record.as_mut().unwrap();
+        record.phase = Phase::Blocked { since: time(NOW), why: BlockReason::CreationRefused };
+        look.snapshot.halted = None;
+    });
+    let retried = blocked.clone().ordered(OrderKind::Retry);
+    assert_eq!(mints(&retried.decide()).len(), 1);
+    let back = blocked.edited(OTHER, LATER).after(LAST).edited(&[], LAST).ordered(OrderKind::Retry);
+    assert!(mints(&back.decide()).is_empty());
 }
 
 #[test]
