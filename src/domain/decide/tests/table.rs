@@ -235,6 +235,18 @@ fn halted_nothing_is_minted_anywhere() {
 }
 
 #[test]
+fn an_old_request_that_waits_to_be_issued_is_not_looked_at_without_pause() {
+    let month_later = "2027-01-05T09:00:00Z";
+    let relabel = |look: Look| {
+        look.labelled(MANAGER, "2027-01-04T08:00Z").labelled_by_provisioner(PROVISIONER, "2027-01-04T08:10Z")
+    };
+    let look = relabel(Look::in_phase(NOW, Phase::Issuing { since: time(NOW) }, Vec::new()));
+    let plan = look.halted().later(month_later).decide();
+    assert!(matches!(plan.record.unwrap().phase, Phase::Issuing { .. }));
+    assert!(plan.next_look.unwrap() > time(month_later), "{:?}", plan.next_look);
+}
+
+#[test]
 fn delivering_an_attempt_that_was_handed_over_makes_the_request_active() {
     let delivering = Phase::Delivering { since: time(NOW) };
     let look = Look::in_phase(NOW, delivering, vec![attempt(1, AttemptState::Delivered)]);
