@@ -142,6 +142,36 @@ fn taking_away_is_tried_again_when_it_is_ready_in_every_phase() {
 }
 
 #[test]
+fn nothing_is_minted_while_an_attempt_is_not_settled() {
+    for state in [
+        AttemptState::Intended,
+        AttemptState::Minted,
+        AttemptState::Sending,
+        AttemptState::Delivered,
+        taking(TakeAwayReason::SecretLost),
+    ] {
+        for phase in [Phase::Issuing { since: time(NOW) }, Phase::AwaitingProvisioner { since: time(NOW) }] {
+            let look = Look::in_phase(NOW, phase, vec![attempt(1, state.clone())]);
+            assert!(mints(&look.decide()).is_empty(), "{state:?}");
+        }
+    }
+}
+
+#[test]
+fn a_credential_that_no_active_request_has_is_taken_away() {
+    let since = time(NOW);
+    for phase in [
+        Phase::AwaitingManager { since },
+        Phase::Blocked { since, why: BlockReason::TooManyAttempts },
+        Phase::Withdrawn { since, why: WithdrawReason::TooLong, closing: Closing::Seen },
+    ] {
+        let look = Look::in_phase(NOW, phase.clone(), vec![attempt(1, AttemptState::Delivered)]);
+        let plan = look.decide();
+        assert!(plan.actions.contains(&Action::TakeAway { attempt: 1 }), "{phase:?}: {plan:?}");
+    }
+}
+
+#[test]
 fn once_the_lost_one_is_gone_another_is_minted() {
     let plan = issuing(vec![attempt(1, AttemptState::Gone)]).decide();
     assert_eq!(mints(&plan)[0].number, 2);

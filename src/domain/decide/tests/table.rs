@@ -277,6 +277,15 @@ fn before_active_an_issue_that_is_gone_moved_converted_or_another_is_blocked() {
 }
 
 #[test]
+fn before_active_what_was_minted_for_an_issue_that_is_gone_is_taken_away() {
+    for state in [AttemptState::Minted, AttemptState::Sending, AttemptState::Delivered] {
+        let delivering = Phase::Delivering { since: time(NOW) };
+        let plan = Look::in_phase(NOW, delivering, vec![attempt(1, state)]).in_hand(1).gone().decide();
+        assert_eq!(plan.actions, [Action::TakeAway { attempt: 1 }]);
+    }
+}
+
+#[test]
 fn an_issue_that_could_not_be_read_changes_nothing_that_is_not_due() {
     let look = Look::approved(NOW).halted().after(LATER).unanswered();
     let plan = look.decide();
