@@ -14,13 +14,11 @@ impl Draft<'_> {
         if ends_at <= self.now { self.end(EndReason::Due) } else { self.look_at(ends_at) }
     }
 
-    pub(super) fn end(&mut self, why: EndReason) {
+    fn end(&mut self, why: EndReason) {
         self.enter(Phase::Ending { since: self.now, why });
         for place in 0..self.attempts.len() {
             if self.attempts[place].state == AttemptState::Delivered {
-                self.attempts[place].state = AttemptState::TakingAway { why: TakeAwayReason::Ending };
-                let attempt = self.attempts[place].number;
-                self.actions.push(Action::TakeAway { attempt });
+                self.take_away(place, TakeAwayReason::Ending);
             }
         }
     }

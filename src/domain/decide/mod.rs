@@ -16,7 +16,7 @@ use serde_json::json;
 
 use super::form::carries_marker;
 use super::observed::Issue;
-use super::phase::{BlockReason, Closing, Phase, RefuseReason, WithdrawReason};
+use super::phase::{BlockReason, Closing, EndReason, Phase, RefuseReason, WithdrawReason};
 use super::plan::{Action, Event, Plan, Status};
 use super::policy::Policy;
 use super::record::{Attempt, Record, Slot};
@@ -151,7 +151,8 @@ impl<'a> Draft<'a> {
     fn revoke(&mut self, order: &Order) {
         let (since, why) = (self.now, order.why.clone());
         match self.record.phase {
-            Phase::Active { .. } => self.end(super::phase::EndReason::Revoked { why }),
+            // What it has is taken away with the other attempts.
+            Phase::Active { .. } => self.enter(Phase::Ending { since, why: EndReason::Revoked { why } }),
             Phase::Ending { .. }
             | Phase::Ended { .. }
             | Phase::Refused { .. }

@@ -328,6 +328,19 @@ fn blocked_because_the_issue_is_gone_a_retry_needs_it_back() {
 }
 
 #[test]
+fn active_it_ends_at_its_instant_and_not_before() {
+    let look = Look::in_phase(NOW, active(), vec![attempt(1, AttemptState::Delivered)]);
+    let before = look.clone().later("2027-03-01T23:59:59Z").decide();
+    assert_eq!(before.record.as_ref().unwrap().phase, active());
+    assert_eq!((before.next_look, before.actions.len()), (Some(time(ENDS)), 0));
+    let due = look.later(ENDS).decide();
+    let phase = due.record.unwrap().phase;
+    assert_eq!(phase, Phase::Ending { since: time(ENDS), why: EndReason::Due });
+    assert_eq!(due.actions, [Action::TakeAway { attempt: 1 }]);
+    assert!(due.events.iter().any(|event| event.kind == "credential.taking_away"));
+}
+
+#[test]
 fn active_neither_edits_nor_labels_nor_closing_nor_deletion_change_anything() {
     let look = Look::in_phase(NOW, active(), vec![attempt(1, AttemptState::Delivered)]).later(LATER);
     let changes: [fn(Look) -> Look; 7] = [
@@ -353,6 +366,15 @@ fn active_a_due_ending_waits_for_no_vendor_and_no_halt() {
     let look = Look::in_phase(NOW, active(), vec![attempt(1, AttemptState::Delivered)]);
     let plan = look.later(ENDS).unanswered().halted().decide();
     assert_eq!(plan.actions, [Action::TakeAway { attempt: 1 }]);
+}
+
+#[test]
+fn active_a_revocation_ends_it_at_once() {
+    let look = Look::in_phase(NOW, active(), vec![attempt(1, AttemptState::Delivered)]).later(LATER);
+    let plan = look.ordered(OrderKind::Revoke).decide();
+    let phase = plan.record.unwrap().phase;
+    assert!(matches!(phase, Phase::Ending { why: EndReason::Revoked { .. }, .. }), "{phase:?}");
+    assert_eq!(plan.actions, [Action::TakeAway { attempt: 1 }], "once");
 }
 
 #[test]
