@@ -24,6 +24,8 @@ impl Draft<'_> {
     pub(super) fn undecided(&mut self, issue: &Issue) {
         let reading = self.read_form(issue);
         let terms = self.terms(&reading);
+        // Nothing of an earlier attempt is left, so what it was for binds nobody.
+        self.record.issued = None;
         if let Ok(terms) = &terms {
             self.show(terms);
         }

@@ -215,3 +215,15 @@ fn an_approval_that_grew_too_old_is_voided() {
     assert_eq!(why_manager(&look), RefusalReason::TooOld);
     assert_eq!(removed(&look.decide()), ["manager-approved", "provisioner-approved"]);
 }
+
+#[test]
+fn what_was_issued_once_is_not_shown_to_those_who_approve_anew() {
+    let failed = Look::approved(NOW)
+        .carried_out(LATER)
+        .with(|look| look.snapshot.attempts[0].state = crate::domain::record::AttemptState::NotMade);
+    let edited = failed.edited(OTHER, LATER).decide();
+    let record = edited.record.unwrap();
+    assert!(matches!(record.phase, Phase::AwaitingManager { .. }));
+    assert_eq!(record.issued, None);
+    assert_eq!(edited.status.terms.unwrap().fields["purpose"], "something else");
+}
