@@ -43,10 +43,11 @@ impl Draft<'_> {
     /// A label that was there and counted, and is not there any more.
     pub(super) fn taken_off(&mut self, role: Approver, pin: &Pin) {
         let at = self.now;
-        let last = last_event(self.snapshot, pin).map(|event| event.id);
+        // A last event that puts the label on came after the issue was read: the next look judges it.
+        let removal = last_event(self.snapshot, pin).filter(|event| !event.added).map(|event| event.id);
         let slot = self.slot(role);
         let Some(bound) = slot.bound.take() else { return };
-        slot.watermark = slot.watermark.max(last.unwrap_or(bound.event)).max(bound.event);
+        slot.watermark = slot.watermark.max(removal.unwrap_or(bound.event)).max(bound.event);
         let (event, username) = (Some(bound.event), Some(bound.username));
         slot.last_refusal = Some(Refusal { event, username, why: RefusalReason::TakenOff, at });
         self.event(

@@ -200,6 +200,21 @@ fn an_approval_taken_back_is_voided() {
 }
 
 #[test]
+fn a_label_put_on_again_while_we_were_reading_is_not_lost() {
+    // The issue was read between the removal and the new label, the events after both.
+    let mut look = Look::at(NOW)
+        .labelled(MANAGER, "2026-12-01T08:30Z")
+        .after(LATER)
+        .unlabel(&pins().manager, MANAGER, "2026-12-01T09:05Z")
+        .labelled(MANAGER, "2026-12-01T09:06Z");
+    look.issue().labels.clear();
+    assert_eq!(why_manager(&look), RefusalReason::TakenOff);
+    let next = look.after(LAST).with(|look| look.issue().labels.push(pins().manager.name));
+    assert!(matches!(next.phase(), Phase::AwaitingProvisioner { .. }));
+    assert!(removed(&next.decide()).is_empty());
+}
+
+#[test]
 fn another_persons_label_in_place_of_the_bound_one_voids_it() {
     let look = bound()
         .unlabel(&pins().manager, MANAGER, LATER)
