@@ -46,7 +46,7 @@ impl Draft<'_> {
                 self.look_in(CLOSING);
             }
             (Closing::Wanted | Closing::No, false) => self.set_closing(Closing::Seen),
-            (Closing::Seen, true) => self.reopened(issue),
+            (Closing::Seen, true) => self.reopened(),
             (Closing::Seen, false) | (Closing::No, true) => {}
         }
     }
@@ -72,7 +72,7 @@ impl Draft<'_> {
     }
 
     /// A new generation: nothing carries over, and an earlier credential must be proven gone first.
-    fn reopened(&mut self, issue: &crate::domain::observed::Issue) {
+    fn reopened(&mut self) {
         if self.attempts.iter().any(Attempt::is_unsettled) {
             self.status.waits_for_gone = true;
             return self.look_in(CLOSING);
@@ -85,7 +85,8 @@ impl Draft<'_> {
         self.record.issued = None;
         self.event("generation.begun", json!({"generation": self.record.generation, "watermark": watermark}));
         self.enter(Phase::New);
-        self.undecided(issue);
+        self.notice_loss();
+        self.move_phase();
     }
 
     /// A provisioner who puts the label on anew asks for another try.

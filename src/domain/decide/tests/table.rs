@@ -455,6 +455,15 @@ fn reopening_is_only_seen_against_a_closing_that_was_seen() {
 }
 
 #[test]
+fn reopened_an_issue_that_was_moved_or_converted_meanwhile_begins_nothing() {
+    let converted = withdrawn().reopened().with(|look| look.issue().is_issue = false);
+    assert!(matches!(converted.phase(), Phase::Blocked { why: BlockReason::IssueGone, .. }));
+    let moved = withdrawn().reopened().with(|look| look.snapshot.origin = Origin::Moved);
+    assert!(matches!(moved.phase(), Phase::Refused { why: RefuseReason::Moved, .. }));
+    assert!(moved.decide().actions.is_empty());
+}
+
+#[test]
 fn refused_stays_refused_when_it_is_reopened() {
     let refused = Look::at(NOW).with(|look| look.snapshot.origin = Origin::Moved).after(LATER);
     let reopened = refused.closed(AUTHOR).after(LATER).reopened().with(|look| {
