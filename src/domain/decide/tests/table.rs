@@ -54,6 +54,13 @@ fn an_older_issue_is_a_request_once_it_was_adopted() {
 }
 
 #[test]
+fn an_issue_that_could_not_be_read_at_first_sight_is_looked_at_again() {
+    let plan = Look::at(NOW).unanswered().decide();
+    assert!(plan.record.is_none() && plan.actions.is_empty());
+    assert!(plan.next_look.is_some(), "a mark was acknowledged; it is not dropped");
+}
+
+#[test]
 fn once_a_request_always_one() {
     let look = Look::approved(NOW).after(LATER).described("nothing of it is left");
     let plan = look.decide();
