@@ -24,9 +24,12 @@ impl Draft<'_> {
     pub(super) fn undecided(&mut self, issue: &Issue) {
         let reading = self.read_form(issue);
         let terms = self.terms(&reading);
+        // Nothing of an earlier attempt is left, so what it was for binds nobody.
+        self.record.issued = None;
         if let Ok(terms) = &terms {
             self.show(terms);
         }
+        self.void_what_changed(&reading, &terms);
         if self.is_over(issue, &reading, &terms) {
             return;
         }
@@ -135,10 +138,15 @@ impl Draft<'_> {
 
     fn too_long(&mut self, since: jiff::Timestamp) -> Option<Phase> {
         let deadline = self.record.generation_since.saturating_add(self.policy.pending_max).ok()?;
-        let waiting = !matches!(self.record.phase, Phase::Issuing { .. } | Phase::Delivering { .. });
+        if matches!(self.record.phase, Phase::Issuing { .. } | Phase::Delivering { .. }) {
+            return None;
+        }
         self.look_at(deadline.max(self.now));
-        let over = waiting && self.now >= deadline;
-        over.then_some(Phase::Withdrawn { since, why: WithdrawReason::TooLong, closing: Closing::Wanted })
+        (self.now >= deadline).then_some(Phase::Withdrawn {
+            since,
+            why: WithdrawReason::TooLong,
+            closing: Closing::Wanted,
+        })
     }
 
     pub(super) fn case<'c>(&'c self, issue: &'c Issue, terms: &'c Result<Terms, Doubt>) -> Case<'c> {
