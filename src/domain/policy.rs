@@ -6,7 +6,7 @@ use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 use super::form::Titles;
-use super::ids::{LabelId, UserId};
+use super::ids::{LabelId, ProjectId, UserId};
 use super::terms::{Kind, hex};
 
 /// Everything `decide` may know of the configuration.
@@ -14,6 +14,8 @@ use super::terms::{Kind, hex};
 pub struct Policy {
     /// This installation's id.
     pub installation: String,
+    /// The watched projects: full paths or numeric ids.
+    pub projects: Vec<String>,
     /// The line that makes an issue a request.
     pub marker: String,
     /// Which titles name which field.
@@ -82,6 +84,11 @@ pub struct Pin {
 }
 
 impl Policy {
+    /// Whether a project is watched.
+    pub fn watches(&self, id: ProjectId, path: &str) -> bool {
+        self.projects.iter().any(|project| *project == id.to_string() || project.eq_ignore_ascii_case(path))
+    }
+
     /// The instance of that key.
     pub fn instance(&self, key: &str) -> Option<&Instance> {
         self.instances.iter().find(|instance| instance.key == key)

@@ -6,6 +6,7 @@
 //! carries on from what is written.
 
 mod act;
+mod adopt;
 mod context;
 mod hand;
 mod mint;
@@ -23,8 +24,9 @@ use crate::domain::plan::{Event, Plan};
 use crate::domain::snapshot::IssueView;
 use crate::store::{Change, Claim, Entry, Hold, NO_REQUEST, Release, StoreError};
 
+pub use adopt::{AdoptError, adopt_all};
 pub use context::{Context, Labels, Parts};
-pub use observe::{Observation, observe};
+pub use observe::{Observation, all as all_pins, look_only, observe};
 pub use sweep::{Sweeper, sweep};
 pub use worker::{Step, Worker};
 

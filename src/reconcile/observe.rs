@@ -49,29 +49,55 @@ pub enum Comment {
 
 /// Looks.
 pub async fn observe(context: &Context, claim: &Claim) -> Result<Observation, StoreError> {
-    let mut snapshot = remembered(context, claim).await?;
-    let comment = match look(context, &mut snapshot).await {
-        Ok(comment) => comment,
-        Err(VendorError::NotFound { .. }) => {
-            snapshot.issue = IssueView::Gone;
-            Comment::Unknown
-        }
-        Err(error) => {
-            tracing::warn!(issue.key = %claim.key, error = %error, "GitLab could not be read");
-            snapshot.issue = IssueView::Unknown;
-            Comment::Unknown
-        }
-    };
+    let mut snapshot = remembered(context, Memory::of(claim)).await?;
+    let comment = look_or_doubt(context, &mut snapshot).await;
     if let Comment::Found { body, .. } = &comment {
         recognise_twin(context, &mut snapshot, read_seal(body)).await?;
     }
     Ok(Observation { snapshot, comment })
 }
 
+/// Looks without a claim and writes nothing: to tell a person what would happen.
+pub async fn look_only(context: &Context, key: IssueKey) -> Result<Snapshot, StoreError> {
+    let row = context.store.request(key).await?;
+    let (adopted, record) = row.map_or((false, None), |row| (row.adopted, row.record));
+    let mut snapshot = remembered(context, Memory { key, adopted, record }).await?;
+    look_or_doubt(context, &mut snapshot).await;
+    Ok(snapshot)
+}
+
+/// What a row of the database says.
+struct Memory {
+    key: IssueKey,
+    adopted: bool,
+    record: Option<Record>,
+}
+
+impl Memory {
+    fn of(claim: &Claim) -> Self {
+        Self { key: claim.key, adopted: claim.adopted, record: claim.record.clone() }
+    }
+}
+
+async fn look_or_doubt(context: &Context, snapshot: &mut Snapshot) -> Comment {
+    match look(context, snapshot).await {
+        Ok(comment) => return comment,
+        Err(VendorError::NotFound { .. }) => snapshot.issue = IssueView::Gone,
+        Err(error) => {
+            tracing::warn!(issue.key = %snapshot.key, error = %error, "GitLab could not be read");
+            snapshot.issue = IssueView::Unknown;
+        }
+    }
+    Comment::Unknown
+}
+
 /// What we know ourselves; everything that must be asked for is doubted until it was.
-async fn remembered(context: &Context, claim: &Claim) -> Result<Snapshot, StoreError> {
+async fn remembered(context: &Context, claim: Memory) -> Result<Snapshot, StoreError> {
     let store = &context.store;
-    let project = store.projects().await?.into_iter().find(|project| project.id == claim.key.project);
+    let watched = |one: &crate::store::Project| {
+        one.id == claim.key.project && context.policy.watches(one.id, &one.path)
+    };
+    let project = store.projects().await?.into_iter().find(watched);
     let orders = store.open_orders(claim.key).await?.into_iter();
     Ok(Snapshot {
         key: claim.key,
@@ -88,7 +114,7 @@ async fn remembered(context: &Context, claim: &Claim) -> Result<Snapshot, StoreE
         origin: Origin::Here,
         accounts: BTreeMap::new(),
         parties: Parties::unknown(&Doubt::NoForm),
-        record: claim.record.clone(),
+        record: claim.record,
         attempts: store.attempts(claim.key).await?,
         orders: orders.map(|one| Order { id: one.id, kind: one.kind, why: one.why, by: one.by }).collect(),
         listing: None,
@@ -186,7 +212,8 @@ async fn approvers(context: &Context, snapshot: &mut Snapshot, issue: &Issue) {
     }
 }
 
-pub(super) fn all(pins: &Pins) -> impl Iterator<Item = &Pin> {
+/// The pinned labels of a project, one after the other.
+pub fn all(pins: &Pins) -> impl Iterator<Item = &Pin> {
     [&pins.manager, &pins.provisioner].into_iter().chain(&pins.denied)
 }
 

@@ -60,7 +60,7 @@ pub async fn sweep(context: &Context, only_wanted: bool) {
         tracing::error!(error = %error, "the projects could not be read");
         Vec::new()
     });
-    for project in projects {
+    for project in projects.into_iter().filter(|one| context.policy.watches(one.id, &one.path)) {
         if let Err(error) = sweep_project(context, &project).await {
             tracing::error!(project = project.path, error = %error, "a project could not be swept");
         }

@@ -15,7 +15,7 @@ use crate::domain::phase::Phase;
 use crate::domain::record::{Attempt, AttemptState, Record, Slot};
 use crate::domain::snapshot::OrderKind;
 use crate::domain::terms::Kind;
-use crate::secret::Secret;
+use crate::key::Key;
 
 pub(super) const LEASE: SignedDuration = SignedDuration::from_secs(60);
 
@@ -35,7 +35,7 @@ impl Empty {
     pub(super) fn try_open(&self) -> impl Future<Output = Result<Store, StoreError>> + Send + 'static {
         let (path, clock) = (self.folder.path().join("test.db"), self.clock.clone());
         async move {
-            let key = Secret::new("the audit key of the tests".to_owned());
+            let key = Key::of_bytes("the audit key of the tests".as_bytes().to_vec());
             Store::open(&path, clock, &SystemRandomness, key).await
         }
     }

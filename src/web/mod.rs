@@ -7,6 +7,7 @@
 
 mod body;
 mod health;
+mod marks;
 mod payload;
 mod signature;
 mod watched;
