@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 /// A step in hand is finished within this, or left: what it was doing is written down, and found at the next start.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A token that is cancelled on the first SIGTERM or SIGINT.
 pub fn on_signal() -> CancellationToken {

@@ -10,7 +10,7 @@ use crate::store::Entry;
 /// Arguments of `adopt`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// The issue: its URL, PROJECT_ID#NUMBER, or its number.
+    /// The issue: its URL, `PROJECT_ID#NUMBER`, or its number.
     #[arg(required_unless_present = "all", conflicts_with = "all")]
     issue: Option<String>,
     /// Go on after a twin or a restored backup was noticed: all comments become this installation's.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::ConfigFile;
 use super::output::{ExitStatus, Failure};
-use crate::clock::{SystemClock, SystemRandomness};
+use crate::clock::{SharedClock, SystemClock, SystemRandomness};
 use crate::config::{Config, Environment};
 use crate::service::{AssemblyError, Service, World};
 use crate::store::Store;
@@ -43,6 +43,10 @@ pub(super) fn assembly(error: &AssemblyError) -> Failure {
 
 /// The database alone.
 pub(super) async fn store(config: &Config) -> Result<Store, Failure> {
-    let (path, key) = (&config.store.path, config.audit.key.clone());
-    Ok(Store::open(path, Arc::new(SystemClock), &SystemRandomness, key).await?)
+    store_at(config, Arc::new(SystemClock)).await
+}
+
+/// The database alone, by another clock than the machine's.
+pub(super) async fn store_at(config: &Config, clock: SharedClock) -> Result<Store, Failure> {
+    Ok(Store::open(&config.store.path, clock, &SystemRandomness, config.audit.key.clone()).await?)
 }

@@ -14,7 +14,7 @@ mod orders;
 pub mod output;
 mod sandbox;
 mod serve;
-mod setup;
+pub mod setup;
 mod show;
 
 use std::path::PathBuf;
@@ -45,14 +45,14 @@ enum Command {
     Serve(serve::Arguments),
     /// Show all requests, or one with its history.
     Show {
-        /// The issue: its URL, PROJECT_ID#NUMBER, or its number.
+        /// The issue: its URL, `PROJECT_ID#NUMBER`, or its number.
         issue: Option<String>,
         #[command(flatten)]
         config: ConfigFile,
     },
     /// Look at a request now, and say what would happen next and why. Changes nothing.
     Explain {
-        /// The issue: its URL, PROJECT_ID#NUMBER, or its number.
+        /// The issue: its URL, `PROJECT_ID#NUMBER`, or its number.
         issue: String,
         #[command(flatten)]
         config: ConfigFile,

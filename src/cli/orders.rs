@@ -16,14 +16,14 @@ use crate::service::Service;
 use crate::store::{NewOrder, Store};
 
 /// How long the command stays with it; after that the service, or the next start of it, goes on.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// Between two looks at what became of it.
 const PAUSE: Duration = Duration::from_millis(200);
 
 /// Arguments of `revoke` and `retry`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// The issue: its URL, PROJECT_ID#NUMBER, or its number.
+    /// The issue: its URL, `PROJECT_ID#NUMBER`, or its number.
     issue: String,
     /// Why, for the audit chain and the comment.
     #[arg(long, value_name = "TEXT")]
@@ -90,7 +90,7 @@ async fn outcome(store: &Store, key: IssueKey, kind: OrderKind) -> Result<Option
     if kind == OrderKind::Retry {
         return Ok(Some(format!("{}\t{}", record.phase.key(), record.url)));
     }
-    let unsettled = store.attempts(key).await?.iter().any(|attempt| Attempt::is_unsettled(attempt));
+    let unsettled = store.attempts(key).await?.iter().any(Attempt::is_unsettled);
     let over = !matches!(record.phase, Phase::Ending { .. });
     Ok((over && !unsettled).then(|| format!("{}\t{}", record.phase.key(), record.url)))
 }

@@ -30,6 +30,19 @@ impl Person {
     }
 }
 
+/// Which issue.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place {
+    project: i64,
+    iid: i64,
+}
+
+impl Place {
+    fn path(self, rest: &str) -> String {
+        format!("/gitlab/api/v4/projects/{}/issues/{}{rest}", self.project, self.iid)
+    }
+}
+
 /// A call that a person makes.
 pub(super) struct Call {
     method: Method,
@@ -98,37 +111,23 @@ impl Hands {
         who: &Person,
         project: i64,
         description: &str,
-    ) -> Result<(i64, String), Failure> {
+    ) -> Result<(Place, String), Failure> {
         let body = json!({"title": "API access for the ticket exporter", "description": description, "confidential": true});
         let call = Call::post(format!("/gitlab/api/v4/projects/{project}/issues"), body);
         let issue = self.ask(call, Some(bearer(&who.gitlab_token))).await?;
         let address = issue["web_url"].as_str().unwrap_or_default().to_owned();
-        Ok((issue["iid"].as_i64().unwrap_or_default(), address))
+        Ok((Place { project, iid: issue["iid"].as_i64().unwrap_or_default() }, address))
     }
 
     /// Applies a label.
-    pub(super) async fn label(
-        &self,
-        who: &Person,
-        project: i64,
-        iid: i64,
-        label: &str,
-    ) -> Result<(), Failure> {
-        let call = Call::put(
-            format!("/gitlab/api/v4/projects/{project}/issues/{iid}"),
-            json!({"add_labels": label}),
-        );
+    pub(super) async fn label(&self, who: &Person, place: Place, label: &str) -> Result<(), Failure> {
+        let call = Call::put(place.path(""), json!({"add_labels": label}));
         self.ask(call, Some(bearer(&who.gitlab_token))).await.map(drop)
     }
 
     /// The status comment, as this person sees it.
-    pub(super) async fn comment(
-        &self,
-        who: &Person,
-        project: i64,
-        iid: i64,
-    ) -> Result<Option<String>, Failure> {
-        let call = Call::get(format!("/gitlab/api/v4/projects/{project}/issues/{iid}/notes?per_page=100"));
+    pub(super) async fn comment(&self, who: &Person, place: Place) -> Result<Option<String>, Failure> {
+        let call = Call::get(place.path("/notes?per_page=100"));
         let notes = self.ask(call, Some(bearer(&who.gitlab_token))).await?;
         let mut bodies = notes.as_array().into_iter().flatten().filter_map(|note| note["body"].as_str());
         Ok(bodies.find(|body| body.contains("Access request:")).map(str::to_owned))

@@ -1,6 +1,6 @@
 //! The stage of the demo: the vendors, the service and a folder for both.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jiff::civil::date;
@@ -12,8 +12,9 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use super::people::{Call, Hands, Person};
+use crate::cli::load;
 use crate::cli::output::Failure;
-use crate::cli::{load, setup};
+use crate::cli::setup::{self, Wish};
 use crate::clock::{AdjustableClock, Clock as _, SystemRandomness, random_id};
 use crate::config::{Config, LogFormat};
 use crate::sandbox::{Options, Sandbox, home};
@@ -54,7 +55,13 @@ impl Stage {
         let address = listener.local_addr().map_err(|error| Failure::unavailable("the door", &error))?;
         let door = format!("http://{address}/hooks/gitlab");
         let transport = load::world()?.transport;
-        set_up(&config, &folder, &transport, &door).await?;
+        set_up(
+            &config,
+            &folder,
+            &transport,
+            Wish { webhook_url: address_of(&door)?, dry_run: false, clock: clock.clone() },
+        )
+        .await?;
         let world = World { clock: clock.clone(), randomness, transport: transport.clone() };
         let service = Service::assemble(&config, world).await.map_err(|error| load::assembly(&error))?;
         let stop = CancellationToken::new();
@@ -134,16 +141,14 @@ fn opening_day() -> Timestamp {
     morning.map(|zoned| zoned.timestamp()).unwrap_or_default()
 }
 
-async fn set_up(
-    config: &Config,
-    folder: &std::path::Path,
-    transport: &Transport,
-    door: &str,
-) -> Result<(), Failure> {
+fn address_of(door: &str) -> Result<Url, Failure> {
+    Url::parse(door).map_err(|error| Failure::unavailable("the door's address", &error))
+}
+
+async fn set_up(config: &Config, folder: &Path, transport: &Transport, wish: Wish) -> Result<(), Failure> {
     let token = std::fs::read_to_string(folder.join("maintainer.token"))
         .map_err(|error| Failure::unavailable("the maintainer's token", &error))?;
     let token = Secret::new(token.trim().to_owned());
     let gitlab = GitLab::new(transport.clone(), config.gitlab.url.clone(), token);
-    let webhook_url = Url::parse(door).map_err(|error| Failure::unavailable("the door's address", &error))?;
-    setup::set_up(config, &gitlab, setup::Wish { webhook_url, dry_run: false }).await.map(drop)
+    setup::set_up(config, &gitlab, wish).await.map(drop)
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, ToSpan as _};
 use serde_json::{Value, json};
 
-use super::people::Person;
+use super::people::{Person, Place};
 use super::stage::Stage;
 use crate::cli::output::{ExitStatus, Failure, data};
 use crate::domain::comment::unsealed;
@@ -28,7 +28,7 @@ pub(super) struct Story<'a> {
 /// The issue the story is about.
 struct Request {
     requester: Person,
-    iid: i64,
+    place: Place,
     url: String,
     last_day: String,
 }
@@ -59,10 +59,10 @@ impl Story<'_> {
         let last_day = today.saturating_add(30.days()).to_string();
         self.step(&format!("@{} opens an issue from the API_Token_Request template", requester.username))
             .await;
-        let (iid, url) =
+        let (place, url) =
             self.stage.hands.open_issue(&requester, self.stage.project(), &filled_in(&last_day)).await?;
         data(format_args!("{url}"));
-        let request = Request { requester, iid, url, last_day };
+        let request = Request { requester, place, url, last_day };
         self.comment_says(&request, "Waiting for the manager").await?;
         Ok(request)
     }
@@ -72,7 +72,7 @@ impl Story<'_> {
         self.step(&format!("@{}, who is not the manager, applies the manager's label", colleague.username))
             .await;
         self.let_a_moment_pass();
-        self.stage.hands.label(&colleague, self.stage.project(), request.iid, "manager-approved").await?;
+        self.stage.hands.label(&colleague, request.place, "manager-approved").await?;
         self.comment_says(request, "does not count and was taken off").await
     }
 
@@ -80,7 +80,7 @@ impl Story<'_> {
         let manager = self.stage.person("manager");
         self.step(&format!("@{}, the manager, applies the label", manager.username)).await;
         self.let_a_moment_pass();
-        self.stage.hands.label(&manager, self.stage.project(), request.iid, "manager-approved").await?;
+        self.stage.hands.label(&manager, request.place, "manager-approved").await?;
         self.comment_says(request, "Waiting for the provisioner").await
     }
 
@@ -88,7 +88,7 @@ impl Story<'_> {
         let provisioner = self.stage.person("provisioner");
         self.step(&format!("@{}, the provisioner, applies the label", provisioner.username)).await;
         self.let_a_moment_pass();
-        self.stage.hands.label(&provisioner, self.stage.project(), request.iid, "provisioner-approved").await
+        self.stage.hands.label(&provisioner, request.place, "provisioner-approved").await
     }
 
     async fn provisioner_approves(&self, request: &Request) -> Result<String, Failure> {
@@ -142,15 +142,14 @@ impl Story<'_> {
         let (fault, expected) = trouble(vendor);
         self.stage.break_vendor(fault).await?;
         self.second_label(request).await?;
-        match expected {
-            Some(words) => self.comment_says(request, words).await?,
-            None => {
-                tokio::time::sleep(VIGIL).await;
-                data(
-                    "GitLab does not show who applied the labels, so countersign cannot know who approved. It issues \
-                     nothing, asks again by itself, and goes on when GitLab answers.",
-                );
-            }
+        if let Some(words) = expected {
+            self.comment_says(request, words).await?;
+        } else {
+            tokio::time::sleep(VIGIL).await;
+            data(
+                "GitLab does not show who applied the labels, so countersign cannot know who approved. It issues \
+                 nothing, asks again by itself, and goes on when GitLab answers.",
+            );
         }
         let left = self.stage.hands.tokens(self.stage.instance(0), INSTANCE, &request.url).await?;
         data(format_args!("\nAPI tokens named with the issue's URL at Zendesk: {}", left.len()));
@@ -173,8 +172,7 @@ impl Story<'_> {
         let mut last = None;
         let seen = tokio::time::timeout(PATIENCE, async {
             loop {
-                last =
-                    self.stage.hands.comment(&request.requester, self.stage.project(), request.iid).await?;
+                last = self.stage.hands.comment(&request.requester, request.place).await?;
                 if last.as_ref().is_some_and(|comment| comment.contains(words)) {
                     return Ok::<_, Failure>(());
                 }

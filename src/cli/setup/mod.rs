@@ -7,12 +7,14 @@ mod hook;
 mod template;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde_json::json;
 use url::Url;
 
 use super::output::{ExitStatus, Failure, data, say};
 use super::{ConfigFile, load};
+use crate::clock::{SharedClock, SystemClock};
 use crate::config::{Config, Labels};
 use crate::domain::ids::ProjectId;
 use crate::domain::policy::{Pin, Pins};
@@ -43,6 +45,7 @@ struct Setup<'a> {
     gitlab: &'a GitLab,
     project: &'a Project,
     dry_run: bool,
+    clock: &'a SharedClock,
 }
 
 pub(super) async fn run(arguments: Arguments) -> Result<ExitStatus, Failure> {
@@ -53,9 +56,12 @@ pub(super) async fn run(arguments: Arguments) -> Result<ExitStatus, Failure> {
     })?;
     let token = Secret::new(token.trim().to_owned());
     let gitlab = GitLab::new(load::world()?.transport, config.gitlab.url.clone(), token);
-    for line in
-        set_up(&config, &gitlab, Wish { webhook_url: arguments.webhook_url, dry_run: arguments.dry_run })
-            .await?
+    for line in set_up(
+        &config,
+        &gitlab,
+        Wish { webhook_url: arguments.webhook_url, dry_run: arguments.dry_run, clock: Arc::new(SystemClock) },
+    )
+    .await?
     {
         data(line);
     }
@@ -66,21 +72,23 @@ pub(super) async fn run(arguments: Arguments) -> Result<ExitStatus, Failure> {
 }
 
 /// What is asked for besides the configuration.
-pub(super) struct Wish {
+pub struct Wish {
     /// Where GitLab reaches the service.
-    pub(super) webhook_url: Url,
+    pub webhook_url: Url,
     /// Only say it.
-    pub(super) dry_run: bool,
+    pub dry_run: bool,
+    /// The time, which becomes the time of the set-up.
+    pub clock: SharedClock,
 }
 
 /// Sets every configured project up. One line for each thing, with what was done about it.
-pub(super) async fn set_up(config: &Config, gitlab: &GitLab, wish: Wish) -> Result<Vec<String>, Failure> {
+pub async fn set_up(config: &Config, gitlab: &GitLab, wish: Wish) -> Result<Vec<String>, Failure> {
     let mut lines = Vec::new();
     for name in &crate::service::policy(config, "").projects {
         let project = gitlab.project(name).await.map_err(|error| {
             Failure::from(error).hint(format!("is `{name}` the right project, and the token a Maintainer's?"))
         })?;
-        let setup = Setup { config, gitlab, project: &project, dry_run: wish.dry_run };
+        let setup = Setup { config, gitlab, project: &project, dry_run: wish.dry_run, clock: &wish.clock };
         setup.labels(&mut lines).await?;
         setup.template(&mut lines).await?;
         setup.hook(&wish.webhook_url, &mut lines).await?;
@@ -124,7 +132,7 @@ impl Setup<'_> {
             self.line(lines, "database", "created, with the labels pinned");
             return Ok(());
         }
-        let store = load::store(self.config).await?;
+        let store = load::store_at(self.config, self.clock.clone()).await?;
         let known = store.projects().await?.into_iter().find(|known| known.id == self.project.id);
         if let Some(known) = known {
             return self.still_pinned(&known.pins, lines).await;
