@@ -193,6 +193,9 @@ pub struct Attempt {
     pub minted_at: Option<Timestamp>,
     /// Whether it was ever seen in a list: only then does "not listed" mean gone at once.
     pub seen_listed: bool,
+    /// We asked Zendesk to delete it.
+    #[serde(default)]
+    pub touched: bool,
     /// It was gone before we took it away.
     #[serde(default)]
     pub found_gone: bool,

@@ -94,6 +94,7 @@ pub(crate) fn policy() -> Policy {
         name_template: "{issue_url}".to_owned(),
     };
     Policy {
+        projects: vec!["company/access-requests".to_owned()],
         installation: "installation-1".to_owned(),
         marker: MARKER.to_owned(),
         titles: titles(),
@@ -161,6 +162,7 @@ pub(crate) fn attempt(number: u32, state: AttemptState) -> Attempt {
         minted_at: made.then_some(intent_at),
         seen_listed: false,
         found_gone: false,
+        touched: false,
         delivery: sent.then(|| Delivery {
             id: format!("delivery{number}"),
             channel: "D1".to_owned(),

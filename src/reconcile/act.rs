@@ -225,7 +225,7 @@ fn not_found(attempt: &mut Attempt, now: Timestamp) -> &'static str {
 /// Another failure: not again before the vendor's own wait, or half a minute doubled with each, up to a day.
 pub(super) fn put_off(attempt: &mut Attempt, now: Timestamp, after: Option<SignedDuration>) {
     attempt.failures = attempt.failures.saturating_add(1);
-    let doubled = 30_i64.saturating_mul(1 << attempt.failures.min(12).saturating_sub(1));
+    let doubled = 30_i64.saturating_mul(1 << attempt.failures.clamp(1, 13).saturating_sub(1));
     let wait = after.unwrap_or_else(|| SignedDuration::from_secs(doubled.min(24 * 60 * 60)));
     attempt.not_before = now.checked_add(wait).ok();
 }

@@ -137,6 +137,7 @@ pub(super) fn attempt(number: u32) -> Attempt {
     Attempt {
         failures: 0,
         found_gone: false,
+        touched: false,
         not_before: None,
         number,
         generation: 1,
