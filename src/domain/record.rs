@@ -27,6 +27,9 @@ pub struct Record {
     pub generation: u32,
     /// When this generation began.
     pub generation_since: Timestamp,
+    /// Label events up to this one belong to earlier generations.
+    #[serde(default)]
+    pub watermark: EventId,
     /// Where it stands.
     pub phase: Phase,
     /// The manager's approval.

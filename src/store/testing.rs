@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use super::{Change, Claim, Entry, NewOrder, Release, Store, StoreError};
 use crate::clock::{AdjustableClock, Clock, SystemRandomness};
-use crate::domain::ids::{IssueId, IssueKey, ProjectId, UserId, ZendeskUserId};
+use crate::domain::ids::{EventId, IssueId, IssueKey, ProjectId, UserId, ZendeskUserId};
 use crate::domain::phase::Phase;
 use crate::domain::record::{Attempt, AttemptState, Record, Slot};
 use crate::domain::snapshot::OrderKind;
@@ -123,6 +123,7 @@ pub(super) fn record() -> Record {
         author: UserId(3),
         first_seen_at: Timestamp::UNIX_EPOCH,
         generation: 1,
+        watermark: EventId(0),
         generation_since: Timestamp::UNIX_EPOCH,
         phase: Phase::AwaitingManager { since: Timestamp::UNIX_EPOCH },
         manager: Slot::default(),

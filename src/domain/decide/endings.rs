@@ -80,6 +80,7 @@ impl Draft<'_> {
         let watermark = self.snapshot.events.iter().map(|event| event.id).max().unwrap_or(EventId(0));
         self.record.generation += 1;
         self.record.generation_since = self.now;
+        self.record.watermark = watermark;
         self.record.manager = Slot::above(watermark);
         self.record.provisioner = Slot::above(watermark);
         self.record.issued = None;

@@ -135,7 +135,7 @@ impl Draft<'_> {
         let pin = self.snapshot.project.pins.as_ref()?.denied.as_ref()?;
         let event =
             last_event(self.snapshot, pin).filter(|event| event.added && issue.labels.contains(&pin.name))?;
-        let above = event.id > self.record.manager.watermark.min(self.record.provisioner.watermark);
+        let above = event.id > self.record.watermark;
         let by = event.actor.filter(|actor| above && may_deny(&self.case(issue, terms), *actor))?;
         Some(Phase::Denied { since, why: DenyReason::LabelledBy { by }, closing })
     }
