@@ -381,7 +381,7 @@ impl<'c> History<'c> {
 #[test]
 fn no_history_leads_to_what_the_rules_do_not_allow() {
     let counts = Counts::default();
-    let config = Config { cases: 20_000, failure_persistence: None, ..Config::default() };
+    let config = Config { cases: 400, failure_persistence: None, ..Config::default() };
     let result = TestRunner::new(config).run(&prop::collection::vec(happens(), 1..40), |all| {
         let mut history = History::new(&counts);
         for what in &all {
