@@ -487,18 +487,22 @@ pub(crate) fn kinds(plan: &Plan) -> Vec<&'static str> {
 
 /// What a plan mints.
 pub(crate) fn mints(plan: &Plan) -> Vec<&Mint> {
-    let mint = |action| match action {
-        &Action::Mint(ref mint) => Some(mint.as_ref()),
-        _ => None,
-    };
-    plan.actions.iter().filter_map(mint).collect()
+    let mut mints = Vec::new();
+    for action in &plan.actions {
+        if let Action::Mint(mint) = action {
+            mints.push(mint.as_ref());
+        }
+    }
+    mints
 }
 
 /// The titles of the labels a plan takes off.
 pub(crate) fn removed(plan: &Plan) -> Vec<&str> {
-    let name = |action| match action {
-        &Action::RemoveLabel { ref name } => Some(name.as_str()),
-        _ => None,
-    };
-    plan.actions.iter().filter_map(name).collect()
+    let mut names = Vec::new();
+    for action in &plan.actions {
+        if let Action::RemoveLabel { name } = action {
+            names.push(name.as_str());
+        }
+    }
+    names
 }

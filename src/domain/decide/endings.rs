@@ -42,6 +42,7 @@ impl Draft<'_> {
         let IssueView::Seen(issue) = &snapshot.issue else { return self.look_for_closing() };
         match (self.closing(), issue.open) {
             (Closing::Wanted, true) => {
+                self.actions.retain(|action| *action != Action::CloseIssue);
                 self.actions.push(Action::CloseIssue);
                 self.look_in(CLOSING);
             }

@@ -41,6 +41,8 @@ impl Draft<'_> {
                 self.approvals(issue, &form, &terms);
             }
         }
+        // What was being issued until this look may have waited too long already.
+        self.waited_too_long();
     }
 
     pub(super) fn read_form(&self, issue: &Issue) -> Result<Form, Vec<Fault>> {
@@ -98,17 +100,20 @@ impl Draft<'_> {
         reading: &Result<Form, Vec<Fault>>,
         terms: &Result<Terms, Doubt>,
     ) -> bool {
-        let since = self.now;
         let end = if issue.open { self.said_no(issue, reading, terms) } else { self.closed(issue, terms) };
-        let Some(phase) = end.or_else(|| self.too_long(since)) else { return false };
+        let Some(phase) = end else { return self.waited_too_long() };
         if matches!(phase, Phase::Denied { .. }) {
             self.record.last_words.clone_from(&self.snapshot.last_words);
         }
+        self.leave(phase);
+        true
+    }
+
+    fn leave(&mut self, phase: Phase) {
         self.enter(phase);
         if self.closing() == Closing::Wanted {
             self.over();
         }
-        true
     }
 
     fn closed(&mut self, issue: &Issue, terms: &Result<Terms, Doubt>) -> Option<Phase> {
@@ -144,17 +149,17 @@ impl Draft<'_> {
         Some(Phase::Denied { since, why: DenyReason::LabelledBy { by }, closing })
     }
 
-    fn too_long(&mut self, since: jiff::Timestamp) -> Option<Phase> {
-        let deadline = self.record.generation_since.saturating_add(self.policy.pending_max).ok()?;
-        if matches!(self.record.phase, Phase::Issuing { .. } | Phase::Delivering { .. }) {
-            return None;
-        }
+    /// Withdraws what nobody decided in time. What is being issued was decided.
+    fn waited_too_long(&mut self) -> bool {
+        let deadline = self.record.generation_since.saturating_add(self.policy.pending_max);
+        let (Ok(deadline), true) = (deadline, self.record.phase.is_undecided()) else { return false };
         self.look_at(deadline.max(self.now));
-        (self.now >= deadline).then_some(Phase::Withdrawn {
-            since,
-            why: WithdrawReason::TooLong,
-            closing: Closing::Wanted,
-        })
+        if self.now < deadline {
+            return false;
+        }
+        let (since, why) = (self.now, WithdrawReason::TooLong);
+        self.leave(Phase::Withdrawn { since, why, closing: Closing::Wanted });
+        true
     }
 
     pub(super) fn case<'c>(&'c self, issue: &'c Issue, terms: &'c Result<Terms, Doubt>) -> Case<'c> {
