@@ -2,5 +2,6 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests are not test functions, and a test may panic")]
 
 mod black_box;
+mod delivery;
 mod harness;
 mod story;
