@@ -7,5 +7,6 @@
 )]
 
 mod black_box;
+mod delivery;
 mod harness;
 mod story;

@@ -15,7 +15,7 @@ const BETWEEN_LOOKS: SignedDuration = SignedDuration::from_mins(1);
 const LATE_LOOKS: SignedDuration = SignedDuration::from_mins(10);
 /// … for this long.
 const LATE: SignedDuration = SignedDuration::from_hours(1);
-/// A secret that Slack does not take is held no longer than this.
+/// A secret that Slack does not take is held for less than this.
 const IN_HAND: SignedDuration = SignedDuration::from_mins(10);
 
 impl Draft<'_> {
@@ -88,10 +88,12 @@ impl Draft<'_> {
             self.take_away(place, TakeAwayReason::SecretLost);
         } else if !self.wanted() {
             self.take_away(place, TakeAwayReason::RequestGone);
-        } else if self.now.duration_since(minted_at) > IN_HAND {
+        } else if self.now.duration_since(minted_at) >= IN_HAND {
             self.take_away(place, TakeAwayReason::DeliveryTooSlow);
         } else {
             let attempt = self.attempts[place].clone();
+            // Whatever wait Slack asks for: the secret is not held longer.
+            self.look_at(minted_at.saturating_add(IN_HAND).unwrap_or(self.now));
             self.act_when_ready(&attempt, Action::Send { attempt: number });
         }
     }
