@@ -104,7 +104,7 @@ fn change_person(world: &mut World, call: &Call, id: &str) -> Reply {
     Ok(Answer::empty())
 }
 
-/// `{"deleted", "is_restricted", "is_ultra_restricted", "is_bot", "email", "team_id"}`
+/// `{"deleted", "is_restricted", "is_ultra_restricted", "bot_id" | null, "email", "team_id"}`
 fn change_on_slack(person: &mut Person, changes: &Value) {
     let flag = |name: &str, now: bool| changes[name].as_bool().unwrap_or(now);
     let text = |name: &str, now: &str| changes[name].as_str().unwrap_or(now).to_owned();
@@ -113,8 +113,8 @@ fn change_on_slack(person: &mut Person, changes: &Value) {
     person.is_ultra_restricted = flag("is_ultra_restricted", person.is_ultra_restricted);
     person.email = text("email", &person.email);
     person.team_id = text("team_id", &person.team_id);
-    if let Some(is_bot) = changes["is_bot"].as_bool() {
-        person.bot_id = is_bot.then(|| "B0IMPOSTER".to_owned());
+    if let Some(bot_id) = changes.get("bot_id") {
+        person.bot_id = bot_id.as_str().map(str::to_owned);
     }
 }
 

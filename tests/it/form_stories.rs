@@ -242,7 +242,8 @@ async fn dates_that_are_none_or_too_far_are_faults() {
         ("2026-11-30", "a day at least one whole day ahead"),
         ("2026-12-01", "a day at least one whole day ahead"),
         ("2027-05-01", "a day not after 2027-04-30: on that day Zendesk ends all API tokens"),
-        ("9999-12-31", "a day not after 2027-04-30"),
+        ("9998-12-31", "a day not after 2027-04-30"),
+        ("9999-12-31", "as YYYY-MM-DD"),
     ] {
         let iid = house.opens("requester", &Form { remove_on: date, ..Form::default() }.text()).await;
         house.settle().await;

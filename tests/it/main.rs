@@ -7,6 +7,7 @@
 )]
 
 mod black_box;
+mod delivery;
 mod form_stories;
 mod harness;
 mod story;

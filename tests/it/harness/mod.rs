@@ -3,6 +3,7 @@
 //! Webhooks arrive over HTTP; the worker's step is driven by hand (`settle`), so no test sleeps. At its end each
 //! story is left with `leave`, which looks for every secret ever minted where none may be.
 
+mod hands;
 mod log;
 mod people;
 
@@ -24,6 +25,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
+pub(crate) use hands::says;
 pub(crate) use people::Form;
 
 /// When every story begins.

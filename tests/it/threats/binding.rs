@@ -179,7 +179,7 @@ async fn t34a_a_quick_action_in_the_managers_own_edit_labels_in_their_name() {
 async fn t34b_a_quick_action_in_the_provisioners_own_edit_labels_in_their_name() {
     let house = House::open().await;
     let iid = house.managed().await;
-    let crafted = format!("{}\nThanks!\n/label ~{PROVISIONER}\n", Form::default().text());
+    let crafted = format!("{}\n### Thanks\n\nto all.\n/label ~{PROVISIONER}\n", Form::default().text());
     house.edits("provisioner", iid, &crafted).await;
     house.settle().await;
     house.stopped(iid, EDITED).await;

@@ -85,6 +85,8 @@ fn bytes_for(iid: i64) -> Vec<u8> {
 async fn unannounced() -> (House, i64) {
     let house = House::open().await;
     house.hook_off().await;
+    house.sweep_wanted().await;
+    assert_eq!(house.wanted().await, 0);
     let iid = house.opens("requester", &Form::default().text()).await;
     house.settle().await;
     assert_eq!(house.phase(iid).await, "unseen");

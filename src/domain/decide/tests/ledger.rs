@@ -233,3 +233,10 @@ fn a_create_that_zendesk_put_off_is_tried_again_when_it_said() {
     assert_eq!(at(&look, "2026-12-01T09:04:59Z"), (vec![], Some(time("2026-12-01T09:05Z"))));
     assert_eq!(mints(&look.later("2026-12-01T09:05Z").decide()).len(), 1);
 }
+
+#[test]
+fn what_was_handed_over_decides_what_an_older_attempt_is_for() {
+    let plan = issuing(vec![attempt(1, AttemptState::Sending), attempt(2, AttemptState::Delivered)]).decide();
+    assert!(matches!(plan.record.unwrap().phase, Phase::Active { .. }));
+    assert_eq!(plan.actions, [Action::TakeAway { attempt: 1 }]);
+}
