@@ -5,6 +5,8 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
+
 use super::context::Context;
 use super::{approvers, parties};
 use crate::domain::comment::{Seal, read_seal};
@@ -114,6 +116,7 @@ async fn remembered(context: &Context, claim: Memory) -> Result<Snapshot, StoreE
         issue: IssueView::Unknown,
         events: Vec::new(),
         last_edit: None,
+        last_closing: None,
         origin: Origin::Here,
         accounts: BTreeMap::new(),
         parties: Parties::unknown(&Doubt::NoForm),
@@ -130,8 +133,9 @@ async fn remembered(context: &Context, claim: Memory) -> Result<Snapshot, StoreE
 async fn look(context: &Context, snapshot: &mut Snapshot) -> Result<Comment, VendorError> {
     snapshot.ourselves = only_the_issue_is_gone(context.ourselves().await)?;
     let Some(seen) = read(context, snapshot).await? else { return Ok(Comment::Unknown) };
-    let Seen { issue, events, edit, comment, origin } = seen;
-    (snapshot.events, snapshot.last_edit, snapshot.origin) = (events, edit, origin);
+    let Seen { issue, events, edit, closing, comment, origin } = seen;
+    (snapshot.events, snapshot.last_edit, snapshot.last_closing) = (events, edit, closing);
+    snapshot.origin = origin;
     if is_undecided(snapshot) {
         approvers::find(context, snapshot, &issue).await;
         parties::find(context, snapshot, &issue).await;
@@ -147,38 +151,31 @@ struct Seen {
     issue: Issue,
     events: Vec<LabelEvent>,
     edit: Option<Edit>,
+    closing: Option<Timestamp>,
     comment: Comment,
     origin: Origin,
 }
 
-/// Reads it, in one round of parallel calls where its id is known. `None`: it is no request; nothing more is read.
+/// Reads the issue first and the rest at once: an edit or a closing that the text does not show yet can then only
+/// make an approval count less, never count for a text that came after it. `None`: it is no request.
 async fn read(context: &Context, snapshot: &mut Snapshot) -> Result<Option<Seen>, VendorError> {
     let gitlab = &context.gitlab;
     let key = snapshot.key;
-    if let Some(id) = snapshot.record.as_ref().map(|record| record.issue) {
-        let (issue, events, edit, notes) = tokio::join!(
-            gitlab.issue(key),
-            gitlab.label_events(key),
-            gitlab.last_edit(id),
-            comment_and_origin(context, snapshot)
-        );
-        let (issue, (comment, origin)) = (issue?, only_the_issue_is_gone(notes)?);
-        let (events, edit) = (only_the_issue_is_gone(events)?, only_the_issue_is_gone(edit)?);
-        return Ok(Some(Seen { issue, events, edit, comment, origin }));
-    }
     let issue = gitlab.issue(key).await?;
-    if !carries_marker(&issue.description, &context.policy.marker) {
+    if snapshot.record.is_none() && !carries_marker(&issue.description, &context.policy.marker) {
         snapshot.issue = IssueView::Seen(Box::new(issue));
         return Ok(None);
     }
-    let (events, edit, notes) = tokio::join!(
+    let (events, edit, closing, notes) = tokio::join!(
         gitlab.label_events(key),
         gitlab.last_edit(issue.id),
-        comment_and_origin(context, snapshot)
+        gitlab.last_closing(key),
+        comment_and_origin(context, snapshot, &issue)
     );
     let (comment, origin) = only_the_issue_is_gone(notes)?;
     let (events, edit) = (only_the_issue_is_gone(events)?, only_the_issue_is_gone(edit)?);
-    Ok(Some(Seen { issue, events, edit, comment, origin }))
+    let closing = only_the_issue_is_gone(closing)?;
+    Ok(Some(Seen { issue, events, edit, closing, comment, origin }))
 }
 
 /// A 404 for anything but the issue itself tells nothing about the issue: it is an answer that cannot be used.
@@ -200,13 +197,16 @@ fn is_undecided(snapshot: &Snapshot) -> bool {
     !snapshot.record.as_ref().is_some_and(over)
 }
 
-/// The comment by its stored id; before there is one, all notes, which also tell where the issue came from.
+/// The comment by its stored id. All notes, which also tell where the issue came from, before there is one, and
+/// again where a label may count: GitLab moves in the background, and its note may come after our first look.
 async fn comment_and_origin(
     context: &Context,
     snapshot: &Snapshot,
+    issue: &Issue,
 ) -> Result<(Comment, Origin), VendorError> {
     let key = snapshot.key;
-    if let Some(note) = snapshot.record.as_ref().and_then(|record| record.note.as_ref()) {
+    let stored = snapshot.record.as_ref().and_then(|record| record.note.as_ref());
+    if let Some(note) = stored.filter(|_| !may_count(snapshot, issue)) {
         return match context.gitlab.note(key, note.id).await {
             Ok(note) => Ok((Comment::Found { id: note.id, body: note.body }, Origin::Here)),
             Err(VendorError::NotFound { .. }) => Ok((Comment::Missing, Origin::Here)),
@@ -214,12 +214,20 @@ async fn comment_and_origin(
         };
     }
     let notes = context.gitlab.notes(key).await?;
-    let ours = |note: &&Note| {
-        !note.system && note.author == Some(snapshot.ourselves) && read_seal(&note.body).is_some()
+    let ours = |note: &&Note| match stored {
+        Some(stored) => note.id == stored.id,
+        None => !note.system && note.author == Some(snapshot.ourselves) && read_seal(&note.body).is_some(),
     };
     let comment = notes.iter().find(ours);
     let found = |note: &Note| Comment::Found { id: note.id, body: note.body.clone() };
     Ok((comment.map_or(Comment::Missing, found), origin(&notes)))
+}
+
+/// Whether a label is on that this look may take for an approval.
+fn may_count(snapshot: &Snapshot, issue: &Issue) -> bool {
+    let pins = snapshot.project.pins.as_ref();
+    is_undecided(snapshot)
+        && pins.is_some_and(|pins| approvers::all(pins).any(|pin| carries(issue, Some(pin))))
 }
 
 /// GitLab's own notes on a move or a clone.
