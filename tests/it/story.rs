@@ -2,7 +2,7 @@
 
 use insta::assert_snapshot;
 
-use crate::harness::House;
+use crate::harness::{Form, House};
 
 #[tokio::test]
 async fn two_people_countersign_and_the_requester_gets_a_token_named_with_the_issue() {
@@ -46,5 +46,18 @@ async fn two_people_countersign_and_the_requester_gets_a_token_named_with_the_is
     **Any holder of an API token can act as any user of that account, admins included.** Approve it only if that is needed.
     ");
     assert_eq!(house.phase(iid).await, "active");
+    house.leave().await;
+}
+
+#[tokio::test]
+async fn an_unchanged_undecided_request_costs_four_reads_of_gitlab_a_look() {
+    let house = House::open().await;
+    let iid = house.opens("requester", &Form::default().text()).await;
+    house.settle().await;
+    house.look(iid).await;
+    let calls = || house.calls("gitlab", "GET", "") + house.calls("gitlab", "POST", "graphql");
+    let before = calls();
+    house.look(iid).await;
+    assert_eq!(calls() - before, 4);
     house.leave().await;
 }
