@@ -301,6 +301,7 @@ pub fn doubt(doubt: &Doubt) -> String {
         Doubt::RefusesUs { vendor } => format!("{} refuses our access: an operator must mend it.", vendor.name()),
         Doubt::TokensSwitchedOff => format!("API token access is switched off in this {} account: its admin can switch it on.", Vendor::Zendesk.name()),
         Doubt::LabelsChanged => "The approval labels are not the ones that were pinned: an operator must look and run `countersign labels pin`.".to_owned(),
+        Doubt::NameTooLong => "The credential's name would be too long: an operator can shorten its template.".to_owned(),
         Doubt::UnknownInstance => "This instance does not offer that kind of credential any more: an operator can say what it offers.".to_owned(),
     }
 }
