@@ -47,6 +47,9 @@ pub async fn reconcile(context: &Context, mut claim: Claim) -> Result<(), StoreE
         context.store.renew(&claim, LEASE).await?;
         let seen = observe(context, &claim).await?;
         let plan = decide(&seen.snapshot, &context.policy, context.now());
+        if plan.record.is_none() && seen.snapshot.issue == IssueView::Unknown {
+            return give_back(context, &claim, Rest { plan: &plan, seen: &seen, unfinished: true }).await;
+        }
         if plan.record.is_none() {
             return nothing_of_ours(context, &claim).await;
         }

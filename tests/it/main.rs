@@ -6,6 +6,7 @@
     reason = "a call of a person has a person, a verb, a place and a thing"
 )]
 
+mod absence;
 mod black_box;
 mod delivery;
 mod form_stories;

@@ -62,10 +62,8 @@ impl Draft<'_> {
         let slack = parties.slack.as_ref().map_err(Clone::clone)?;
         let owner = parties.owner.as_ref().map_err(Clone::clone)?;
         let name =
-            naming::render(&instance.name_template, &self.record.url, &beneficiary.name, form.remove_on);
-        if name.chars().count() > naming::LONGEST {
-            return Err(Doubt::NameTooLong);
-        }
+            naming::render(&instance.name_template, &self.record.url, &beneficiary.name, form.remove_on)
+                .ok_or(Doubt::NameTooLong)?;
         Ok(Terms {
             installation: self.policy.installation.clone(),
             issue: self.record.issue,

@@ -129,8 +129,8 @@ fn a_message_that_slack_does_not_take_is_tried_for_ten_minutes() {
     };
     let look = issuing(vec![waiting]).in_hand(1);
     assert_eq!(at(&look, "2026-12-01T09:04:59Z"), (vec![], Some(time("2026-12-01T09:05Z"))));
-    assert_eq!(at(&look, "2026-12-01T09:10:00Z").0, [Action::Send { attempt: 1 }]);
-    let too_slow = look.later("2026-12-01T09:10:01Z").decide();
+    assert_eq!(at(&look, "2026-12-01T09:09:59Z").0, [Action::Send { attempt: 1 }]);
+    let too_slow = look.later("2026-12-01T09:10:00Z").decide();
     assert_eq!(too_slow.attempts[0].state, taking(TakeAwayReason::DeliveryTooSlow));
     assert_eq!(too_slow.attempts[0].not_before, None);
     assert_eq!(too_slow.actions, [Action::TakeAway { attempt: 1 }]);

@@ -156,7 +156,7 @@ impl<'c> History<'c> {
     }
 
     fn pass(&mut self, seconds: i64) {
-        self.look.now = self.look.now + SignedDuration::from_secs(seconds);
+        self.look.now += SignedDuration::from_secs(seconds);
     }
 
     fn label(&mut self, first: bool, by: UserId) {
@@ -280,10 +280,10 @@ impl<'c> History<'c> {
         *last = Attempt { generation, intent_at: now, deadline: now, ..attempt(number, state(to)) };
         let active = last.state == AttemptState::Delivered;
         self.look.snapshot.in_hand = (last.state == AttemptState::Minted).then_some(number);
-        if let (true, Some(record)) = (active, self.look.snapshot.record.as_mut()) {
-            if let Some(terms) = &record.issued {
-                record.phase = Phase::Active { since: now, ends_at: terms.ends_at };
-            }
+        if let (true, Some(record)) = (active, self.look.snapshot.record.as_mut())
+            && let Some(terms) = &record.issued
+        {
+            record.phase = Phase::Active { since: now, ends_at: terms.ends_at };
         }
     }
 
@@ -391,7 +391,7 @@ fn no_history_leads_to_what_the_rules_do_not_allow() {
     });
     assert!(result.is_ok(), "{}", result.unwrap_err());
     let enough = |count: &Cell<u32>, least: u32| {
-        assert!(count.get() >= least, "too few to prove anything: {counts:?}")
+        assert!(count.get() >= least, "too few to prove anything: {counts:?}");
     };
     enough(&counts.minted, 80);
     enough(&counts.not_minted, 1000);
