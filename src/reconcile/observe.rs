@@ -169,13 +169,22 @@ async fn read(context: &Context, snapshot: &mut Snapshot) -> Result<Option<Seen>
     let (events, edit, closing, notes) = tokio::join!(
         gitlab.label_events(key),
         gitlab.last_edit(issue.id),
-        gitlab.last_closing(key),
+        last_closing(context, snapshot, &issue),
         comment_and_origin(context, snapshot, &issue)
     );
     let (comment, origin) = only_the_issue_is_gone(notes)?;
     let (events, edit) = (only_the_issue_is_gone(events)?, only_the_issue_is_gone(edit)?);
     let closing = only_the_issue_is_gone(closing)?;
     Ok(Some(Seen { issue, events, edit, closing, comment, origin }))
+}
+
+/// Asked only where it may matter.
+async fn last_closing(
+    context: &Context,
+    snapshot: &Snapshot,
+    issue: &Issue,
+) -> Result<Option<Timestamp>, VendorError> {
+    if may_count(snapshot, issue) { context.gitlab.last_closing(snapshot.key).await } else { Ok(None) }
 }
 
 /// A 404 for anything but the issue itself tells nothing about the issue: it is an answer that cannot be used.
