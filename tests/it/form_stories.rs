@@ -20,7 +20,21 @@ async fn an_incomplete_form_is_closed_with_everything_that_is_missing() {
     let iid = house.opens("requester", &form.text()).await;
     house.settle().await;
     assert_eq!(house.issue(iid).await["state"], "closed");
-    assert_snapshot!(house.comment(iid).await);
+    assert_snapshot!(house.comment(iid).await, @"
+    #### Access request: Incomplete
+
+    There is nothing to approve yet, so this issue was closed. Please **edit the description**, then **reopen the issue**:
+
+    - **Kind of credential** says `Integration`; expected: `one of: API token`
+    - **Business purpose** is empty; expected: `what will use the credential, and what for`
+    - **Remove on** says `end of year`; expected: `the last day it should work, as YYYY-MM-DD`
+
+    1. **Form**: ✗ needs a correction
+    1. **Manager**: not yet
+    1. **Provisioner**: not yet
+    1. **Hand-over**: not yet
+    1. **Taken away**: not yet
+    ");
     house.refused_nothing_made(iid).await;
     house.leave().await;
 }
@@ -77,7 +91,20 @@ async fn the_policy_can_ask_instead_of_closing() {
     let iid = house.opens("requester", &Form { purpose: "", remove_on: "", ..Form::default() }.text()).await;
     house.settle().await;
     assert_eq!(house.issue(iid).await["state"], "opened");
-    assert_snapshot!(house.comment(iid).await);
+    assert_snapshot!(house.comment(iid).await, @"
+    #### Access request: Incomplete
+
+    Nobody can approve this yet. Please **edit the description**; this comment follows:
+
+    - **Business purpose** is empty; expected: `what will use the credential, and what for`
+    - **Remove on** is empty; expected: `the last day it should work, as YYYY-MM-DD`
+
+    1. **Form**: ✗ needs a correction
+    1. **Manager**: not yet
+    1. **Provisioner**: not yet
+    1. **Hand-over**: not yet
+    1. **Taken away**: not yet
+    ");
     house.changes("requester", iid, json!({"description": Form::default().text()})).await;
     house.settle().await;
     assert_eq!(house.phase(iid).await, "awaiting_manager");
@@ -108,7 +135,17 @@ async fn admin_access_that_is_not_needed_is_denied() {
         (house.phase(iid).await.as_str(), &house.issue(iid).await["state"]),
         ("denied", &json!("closed"))
     );
-    assert_snapshot!(house.comment(iid).await);
+    assert_snapshot!(house.comment(iid).await, @"
+    #### Access request: Denied
+
+    The form says under “Why admin access is needed” that admin access is not needed. An API token always has it, so none is issued. Please ask for a kind with scopes where the instance offers one; or, if admin access is needed after all, change that part and reopen the issue.
+
+    1. **Form**: ✓ complete
+    1. **Manager**: not yet
+    1. **Provisioner**: not yet
+    1. **Hand-over**: not yet
+    1. **Taken away**: not yet
+    ");
     house.changes("requester", iid, json!({"description": Form::default().text()})).await;
     house.changes("requester", iid, json!({"state_event": "reopen"})).await;
     house.settle().await;
@@ -124,7 +161,30 @@ async fn labels_in_the_wrong_order_are_explained() {
     let iid = house.opens("requester", &Form::default().text()).await;
     house.settle().await;
     house.provisioner_approves(iid).await;
-    assert_snapshot!(house.comment(iid).await);
+    assert_snapshot!(house.comment(iid).await, @r#"
+    #### Access request: Waiting for the manager
+
+    Waiting for @kim, the manager, since 2026-12-01 09:00 UTC. If you agree with all of what is written below, apply the label ~"manager-approved". If not, close the issue.
+
+    1. **Form**: ✓ complete
+    1. **Manager**: not yet
+    1. **Provisioner**: not yet
+    1. **Hand-over**: not yet
+    1. **Taken away**: not yet
+
+    > The label ~"provisioner-approved" set by `@pat` does not count and was taken off (2026-12-01 09:01 UTC): @kim, the manager, approves first. Then put it on again.
+
+    **What would be issued** (terms `…`)
+
+    - API token for Zendesk Global (http://sandbox/zendesk/global)
+    - named `http://sandbox/gitlab/company/access-requests/-/issues/4`
+    - for @robin, by Slack direct message
+    - until 2026-12-31, end of the day (2027-01-01 00:00 UTC)
+    - Business purpose: `Export solved tickets every night.`
+    - Why admin access is needed: `The export reads tickets of all groups.`
+
+    **Any holder of an API token can act as any user of that account, admins included.** Approve it only if that is needed.
+    "#);
     assert_eq!(house.issue_labels(iid).await, Vec::<String>::new());
     house.refused_nothing_made(iid).await;
     house.leave().await;
@@ -139,7 +199,28 @@ async fn closed_by_its_author_is_withdrawn() {
     house.changes("requester", iid, json!({"state_event": "close"})).await;
     house.settle().await;
     assert_eq!(house.phase(iid).await, "withdrawn");
-    assert_snapshot!(house.comment(iid).await);
+    assert_snapshot!(house.comment(iid).await, @"
+    #### Access request: Withdrawn
+
+    Closed by @robin before it was decided. Reopening begins anew.
+
+    1. **Form**: ✓ complete
+    1. **Manager**: ✓ approved by @kim, 2026-12-01 09:01 UTC (terms `…`)
+    1. **Provisioner**: not yet
+    1. **Hand-over**: not yet
+    1. **Taken away**: not yet
+
+    **What would be issued** (terms `…`)
+
+    - API token for Zendesk Global (http://sandbox/zendesk/global)
+    - named `http://sandbox/gitlab/company/access-requests/-/issues/4`
+    - for @robin, by Slack direct message
+    - until 2026-12-31, end of the day (2027-01-01 00:00 UTC)
+    - Business purpose: `Export solved tickets every night.`
+    - Why admin access is needed: `The export reads tickets of all groups.`
+
+    **Any holder of an API token can act as any user of that account, admins included.** Approve it only if that is needed.
+    ");
     house.provisioner_approves(iid).await;
     house.refused_nothing_made(iid).await;
     house.leave().await;

@@ -13,7 +13,30 @@ async fn t01a_a_colleague_applies_the_managers_label() {
     house.labels("colleague", iid, MANAGER).await;
     house.settle().await;
     house.refused(iid, "only @kim, the manager, can give this approval").await;
-    insta::assert_snapshot!(house.comment(iid).await);
+    insta::assert_snapshot!(house.comment(iid).await, @r#"
+    #### Access request: Waiting for the manager
+
+    Waiting for @kim, the manager, since 2026-12-01 09:00 UTC. If you agree with all of what is written below, apply the label ~"manager-approved". If not, close the issue.
+
+    1. **Form**: ✓ complete
+    1. **Manager**: not yet
+    1. **Provisioner**: not yet
+    1. **Hand-over**: not yet
+    1. **Taken away**: not yet
+
+    > The label ~"manager-approved" set by `@casey` does not count and was taken off (2026-12-01 09:01 UTC): only @kim, the manager, can give this approval.
+
+    **What would be issued** (terms `…`)
+
+    - API token for Zendesk Global (http://sandbox/zendesk/global)
+    - named `http://sandbox/gitlab/company/access-requests/-/issues/4`
+    - for @robin, by Slack direct message
+    - until 2026-12-31, end of the day (2027-01-01 00:00 UTC)
+    - Business purpose: `Export solved tickets every night.`
+    - Why admin access is needed: `The export reads tickets of all groups.`
+
+    **Any holder of an API token can act as any user of that account, admins included.** Approve it only if that is needed.
+    "#);
     house.goes_on(iid).await;
     house.leave().await;
 }
@@ -120,7 +143,7 @@ async fn t08_an_empty_list_of_provisioners_is_nobody() {
     let house =
         House::open_with(|text| *text = text.replace("provisioners = [104]", "provisioners = []")).await;
     let iid = house.managed().await;
-    house.says(iid, "none is configured: ask an operator").await;
+    house.says(iid, "Nobody can give the provisioner's approval").await;
     for role in ["provisioner", "maintainer", "owner"] {
         house.labels(role, iid, PROVISIONER).await;
         house.settle().await;
@@ -171,9 +194,13 @@ async fn t09c_what_we_do_ourselves_wakes_us_into_no_loop() {
     let house = House::open().await;
     let iid = house.approved().await;
     house.issued_once(iid).await;
-    let (written, read) = (house.calls("PUT", "/issues/"), house.calls("GET", "/issues/"));
+    let (written, read) =
+        (house.calls("gitlab", "PUT", "/issues/"), house.calls("gitlab", "GET", "/issues/"));
     house.settle().await;
-    assert_eq!((house.calls("PUT", "/issues/"), house.calls("GET", "/issues/")), (written, read));
+    assert_eq!(
+        (house.calls("gitlab", "PUT", "/issues/"), house.calls("gitlab", "GET", "/issues/")),
+        (written, read)
+    );
     house.leave().await;
 }
 

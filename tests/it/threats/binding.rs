@@ -21,7 +21,32 @@ async fn t04a_the_form_is_edited_after_the_manager_approved() {
     house.edits("requester", iid, &longer()).await;
     house.settle().await;
     house.refused(iid, CHANGED).await;
-    insta::assert_snapshot!(house.comment(iid).await);
+    insta::assert_snapshot!(house.comment(iid).await, @r#"
+    #### Access request: Waiting for the manager
+
+    Waiting for @kim, the manager, since 2026-12-01 09:01 UTC. If you agree with all of what is written below, apply the label ~"manager-approved". If not, close the issue.
+
+    1. **Form**: ✓ complete
+    1. **Manager**: not yet
+    1. **Provisioner**: not yet
+    1. **Hand-over**: not yet
+    1. **Taken away**: not yet
+
+    > The label ~"manager-approved" set by `@kim` does not count and was taken off (2026-12-01 09:01 UTC): what would be issued is no longer what was approved:
+    > - ends: approved was `2027-01-01T00:00:00Z`, now it is `2027-04-01T00:00:00Z`
+    > - form: remove on: approved was `2026-12-31`, now it is `2027-03-31`
+
+    **What would be issued** (terms `…`)
+
+    - API token for Zendesk Global (http://sandbox/zendesk/global)
+    - named `http://sandbox/gitlab/company/access-requests/-/issues/4`
+    - for @robin, by Slack direct message
+    - until 2027-03-31, end of the day (2027-04-01 00:00 UTC)
+    - Business purpose: `Export solved tickets every night.`
+    - Why admin access is needed: `The export reads tickets of all groups.`
+
+    **Any holder of an API token can act as any user of that account, admins included.** Approve it only if that is needed.
+    "#);
     house.provisioner_approves(iid).await;
     house.refused(iid, "@kim, the manager, approves first").await;
     house.goes_on(iid).await;
@@ -104,6 +129,30 @@ async fn t04g_an_edit_of_words_outside_of_the_form_changes_nothing() {
     house.edits("requester", iid, &text).await;
     house.provisioner_approves(iid).await;
     house.issued_once(iid).await;
+    house.leave().await;
+}
+
+/// The time of the last edit is asked for after the text: the other way round, an edit in between would be
+/// approved by a label that came before it.
+#[tokio::test]
+async fn t04h_when_it_was_last_edited_is_asked_after_the_text_is_read() {
+    let house = House::open().await;
+    let iid = house.managed().await;
+    let issue = format!("/issues/{iid}");
+    house
+        .fault(
+            json!({"vendor": "gitlab", "method": "GET", "path": issue, "effect": "status:500", "times": 0}),
+        )
+        .await;
+    let before = house.calls("gitlab", "POST", "/api/graphql");
+    house.provisioner_approves(iid).await;
+    assert_eq!(
+        house.calls("gitlab", "POST", "/api/graphql"),
+        before,
+        "without the text it is too early to ask"
+    );
+    house.heal().await;
+    house.nothing_issued(iid).await;
     house.leave().await;
 }
 

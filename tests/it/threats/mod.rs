@@ -134,12 +134,4 @@ impl House {
         assert_ne!(text, changed, "the edit of {file} changes nothing");
         std::fs::write(path, changed).unwrap();
     }
-
-    /// How often this was called at a vendor.
-    fn calls(&self, method: &str, part: &str) -> usize {
-        let world = self.world();
-        let calls = world["calls"].as_array().unwrap().iter();
-        let is_it = |call: &&Value| call["method"] == method && call["path"].as_str().unwrap().contains(part);
-        calls.filter(is_it).count()
-    }
 }

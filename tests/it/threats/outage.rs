@@ -28,13 +28,10 @@ async fn at_each_read_of(vendor: &str, path: &str) {
             .fault(json!({"vendor": vendor, "method": "GET", "path": path, "effect": effect, "times": 0}))
             .await;
         house.settle().await;
-        assert_eq!(house.secrets_alive(iid).await, 0, "{effect} at {path}");
-        assert_eq!(
-            house.history(iid).await.iter().filter(|kind| *kind == "approval.voided").count(),
-            0,
-            "{effect}"
-        );
         house.heal().await;
+        assert_eq!(house.tokens(iid).await, Vec::<Value>::new(), "{effect} at {path}");
+        let voided = house.history(iid).await.contains(&"approval.voided".to_owned());
+        assert!(!voided, "{effect} at {path} took an approval away");
         house.later(SignedDuration::from_mins(6)).await;
         house.issued_once(iid).await;
     }
@@ -149,7 +146,8 @@ async fn t28l_the_comment_cannot_be_written_and_there_is_one_all_the_same() {
 #[tokio::test]
 async fn t28p_what_cannot_be_read_at_first_sight_is_looked_at_again() {
     let house = House::open().await;
-    for (number, path) in ["resource_label_events", "/notes", "/api/graphql", "/user"].into_iter().enumerate() {
+    for (number, path) in ["resource_label_events", "/notes", "/api/graphql", "/user"].into_iter().enumerate()
+    {
         house.fault(json!({"vendor": "gitlab", "path": path, "effect": "status:500", "times": 0})).await;
         let iid = house.opens("requester", &Form::default().text()).await;
         house.settle().await;
@@ -165,10 +163,12 @@ async fn t28m_a_label_that_cannot_be_taken_off_still_does_not_count() {
     let house = House::open().await;
     let iid = house.request().await;
     house.labels("colleague", iid, MANAGER).await;
-    house.fault(json!({"vendor": "gitlab", "method": "PUT", "path": "/issues/", "effect": "status:403", "times": 0})).await;
+    let put =
+        json!({"vendor": "gitlab", "method": "PUT", "path": "/issues/", "effect": "status:403", "times": 0});
+    house.fault(put).await;
     house.settle().await;
-    house.stopped(iid, "only @kim, the manager, can give this approval").await;
     house.heal().await;
+    house.nothing_issued(iid).await;
     assert_eq!(house.issue_labels(iid).await, [MANAGER]);
     house.provisioner_approves(iid).await;
     house.refused(iid, "only @kim, the manager, can give this approval").await;
@@ -181,13 +181,16 @@ async fn t28n_no_credential_of_ours_follows_a_redirect() {
     for (vendor, path) in
         [("gitlab", "/issues"), ("zendesk", "/api_tokens"), ("slack", "users.lookupByEmail")]
     {
-        house.fault(json!({"vendor": vendor, "method": "GET", "path": path, "effect": "redirect", "times": 2})).await;
+        house.fault(json!({"vendor": vendor, "method": "GET", "path": path, "effect": "redirect"})).await;
     }
     let iid = house.opens("requester", &Form::default().text()).await;
     house.settle().await;
     house.later(SignedDuration::from_mins(6)).await;
-    house.goes_on(iid).await;
-    assert_eq!(house.calls("GET", "/elsewhere") + house.calls("POST", "/elsewhere"), 0);
+    house.manager_approves(iid).await;
+    house.provisioner_approves(iid).await;
+    house.later(SignedDuration::from_mins(6)).await;
+    house.issued_once(iid).await;
+    assert_eq!(house.calls("elsewhere", "GET", ""), 0);
     house.leave().await;
 }
 

@@ -70,7 +70,21 @@ async fn t24a_hostile_text_in_every_field_of_a_faulty_form() {
     house.settle().await;
     assert_eq!(house.phase(iid).await, "incomplete");
     house.comment_is_harmless(iid).await;
-    insta::assert_snapshot!(house.comment(iid).await);
+    insta::assert_snapshot!(house.comment(iid).await, @"
+    #### Access request: Incomplete
+
+    Nobody can approve this yet. Please **edit the description**; this comment follows:
+
+    - **Zendesk instance** says ``@all /close `x``; expected: `one of: Zendesk Global, Zendesk US Government`
+    - **Kind of credential** says `-->`; expected: `one of: API token`
+    - **Remove on** says ```/close @all `` | x |```; expected: `the last day it should work, as YYYY-MM-DD`
+
+    1. **Form**: ✗ needs a correction
+    1. **Manager**: not yet
+    1. **Provisioner**: not yet
+    1. **Hand-over**: not yet
+    1. **Taken away**: not yet
+    ");
     house.leave().await;
 }
 
@@ -78,12 +92,33 @@ async fn t24a_hostile_text_in_every_field_of_a_faulty_form() {
 #[tokio::test]
 async fn t24b_hostile_text_is_shown_to_the_approvers_and_does_nothing() {
     let house = House::open().await;
-    let fenced = "```\n/close\n/label ~manager-approved\n@all --> `\n```\n\n| a | b |\n|---|---|\n| @all | --> |\n\n<!-- x";
+    let fenced = "```\n/close\n/label ~manager-approved\n@all --> `\n```\n\n| a | b |\n|---|---|\n| @all | --> |\n\n<!-- x --> end";
     let form = Form { purpose: fenced, admin: "> /close\n> @all `` -->", ..Form::default() };
     let iid = house.opens("requester", &form.text()).await;
     house.settle().await;
     house.comment_is_harmless(iid).await;
-    insta::assert_snapshot!(house.comment(iid).await);
+    insta::assert_snapshot!(house.comment(iid).await, @r#"
+    #### Access request: Waiting for the manager
+
+    Waiting for @kim, the manager, since 2026-12-01 09:00 UTC. If you agree with all of what is written below, apply the label ~"manager-approved". If not, close the issue.
+
+    1. **Form**: ✓ complete
+    1. **Manager**: not yet
+    1. **Provisioner**: not yet
+    1. **Hand-over**: not yet
+    1. **Taken away**: not yet
+
+    **What would be issued** (terms `…`)
+
+    - API token for Zendesk Global (http://sandbox/zendesk/global)
+    - named `http://sandbox/gitlab/company/access-requests/-/issues/4`
+    - for @robin, by Slack direct message
+    - until 2026-12-31, end of the day (2027-01-01 00:00 UTC)
+    - Business purpose: ``/close /label ~manager-approved @all --> ` | a | b | |---|---| | @all | --> |``
+    - Why admin access is needed: ```/close @all `` -->```
+
+    **Any holder of an API token can act as any user of that account, admins included.** Approve it only if that is needed.
+    "#);
     assert_eq!(house.issue(iid).await["state"], "opened");
     assert_eq!(house.issue_labels(iid).await, Vec::<String>::new());
     house.leave().await;
