@@ -3,5 +3,7 @@
 
 mod black_box;
 mod delivery;
+mod ending;
 mod harness;
+mod recovery;
 mod story;
