@@ -20,7 +20,10 @@ const IN_HAND: SignedDuration = SignedDuration::from_mins(10);
 
 impl Draft<'_> {
     pub(super) fn settle_attempts(&mut self) {
-        for place in 0..self.attempts.len() {
+        // First what was handed over: it decides what the others are still for.
+        let (live, others): (Vec<usize>, Vec<usize>) =
+            (0..self.attempts.len()).partition(|place| self.attempts[*place].is_live());
+        for place in live.into_iter().chain(others) {
             let attempt = self.attempts[place].clone();
             match attempt.state {
                 AttemptState::Intended => self.look_after(&attempt, LANDING, BETWEEN_LOOKS),

@@ -7,6 +7,7 @@
 mod approvals;
 mod attempts;
 mod endings;
+mod reminders;
 #[cfg(test)]
 mod tests;
 mod undecided;
@@ -15,6 +16,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use super::form::carries_marker;
+use super::ids::EventId;
 use super::observed::Issue;
 use super::phase::{BlockReason, Closing, EndReason, Phase, RefuseReason, WithdrawReason};
 use super::plan::{Action, Event, Plan, Status};
@@ -59,6 +61,7 @@ fn new_record(issue: &Issue, now: Timestamp) -> Record {
         first_seen_at: now,
         generation: 1,
         generation_since: now,
+        watermark: EventId::default(),
         phase: Phase::New,
         manager: Slot::default(),
         provisioner: Slot::default(),
@@ -67,6 +70,8 @@ fn new_record(issue: &Issue, now: Timestamp) -> Record {
         faults: Vec::new(),
         doubts: Vec::new(),
         attempt_floor: 0,
+        reminders: Vec::new(),
+        last_words: None,
         note: None,
     }
 }

@@ -232,6 +232,18 @@ fn an_approval_that_grew_too_old_is_voided() {
 }
 
 #[test]
+fn a_denial_made_in_doubt_is_heard_when_the_doubt_is_gone() {
+    let doubted = Look::at(NOW)
+        .denied(PROVISIONER, "2026-12-01T08:30Z")
+        .labelled(AUTHOR, "2026-12-01T08:31Z")
+        .labelled_by_provisioner(AUTHOR, "2026-12-01T08:32Z")
+        .with(|look| look.snapshot.parties.owner = Err(Doubt::UnknownInstance));
+    let known =
+        doubted.carried_out(LATER).with(|look| look.snapshot.parties = Look::at(NOW).snapshot.parties);
+    assert!(matches!(known.phase(), Phase::Denied { .. }), "{:?}", known.phase());
+}
+
+#[test]
 fn what_was_issued_once_is_not_shown_to_those_who_approve_anew() {
     let failed = Look::approved(NOW)
         .carried_out(LATER)
