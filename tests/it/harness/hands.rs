@@ -102,6 +102,12 @@ impl House {
         Worker::new(std::sync::Arc::clone(&self.service.context))
     }
 
+    /// A worker of another process on the same database.
+    pub(crate) async fn another_process(&self) -> Worker {
+        let service = super::assemble(&self.config, &self.clock, &self.transport).await;
+        Worker::new(service.context)
+    }
+
     /// The process dies while this call to a vendor is under way, after its effect; and it is started again.
     pub(crate) async fn dies_during(&mut self, vendor: &str, method: &str, path: &str) {
         let before = self.calls(vendor, method, path);
