@@ -11,5 +11,6 @@ mod black_box;
 mod delivery;
 mod ending;
 mod harness;
+mod memory;
 mod recovery;
 mod story;
