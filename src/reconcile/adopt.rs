@@ -8,7 +8,7 @@ use super::context::Context;
 use super::observe::HALTED;
 use crate::domain::comment::{Seal, read_seal, sealed, unsealed};
 use crate::domain::form::carries_marker;
-use crate::domain::observed::Note;
+use crate::domain::observed::{Issue, Note};
 use crate::store::{Entry, StoreError};
 use crate::vendors::VendorError;
 
@@ -32,21 +32,23 @@ pub async fn adopt_all(context: &Context, by: &str) -> Result<usize, AdoptError>
         Seal { installation: context.store.installation().to_owned(), sequence: head.seq, head: head.hash };
     let mut taken = 0;
     for project in context.store.projects().await? {
-        for issue in context.gitlab.issues_updated_since(project.id, None).await? {
-            let remembered = context.store.request(issue.key).await?.is_some_and(|row| row.record.is_some());
-            if !remembered && !carries_marker(&issue.description, &context.policy.marker) {
+        let marked = |issue: Issue| (issue.key, carries_marker(&issue.description, &context.policy.marker));
+        for (key, marked) in context.gitlab.issues_updated_since(project.id, None, marked).await? {
+            if !marked && context.store.request(key).await?.is_none_or(|row| row.record.is_none()) {
                 continue;
             }
-            let foreign = |note: &&Note| {
+            let foreign = |note: &Note| {
                 let seal = read_seal(&note.body).filter(|_| !note.system && note.author == Some(ourselves));
                 seal.is_some_and(|seal| seal.installation != own.installation || seal.sequence > own.sequence)
             };
-            for note in context.gitlab.notes(issue.key).await?.iter().filter(foreign) {
-                context.gitlab.edit_note(issue.key, note.id, &sealed(unsealed(&note.body), &own)).await?;
+            for note in context.gitlab.notes(key, foreign).await? {
+                context.gitlab.edit_note(key, note.id, &sealed(unsealed(&note.body), &own)).await?;
                 taken += 1;
             }
         }
     }
     context.store.remove_setting(HALTED).await?;
+    // What was held back goes on now, and every comment says so.
+    context.store.mark_all_unfinished().await?;
     Ok(taken)
 }

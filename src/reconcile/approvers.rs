@@ -80,10 +80,9 @@ async fn said_no(context: &Context, snapshot: &mut Snapshot, issue: &Issue, pins
         return;
     };
     group(context, snapshot, issue, person).await;
-    let Ok(notes) = context.gitlab.notes(snapshot.key).await else { return };
-    let theirs = |note: &&Note| !note.system && note.author == Some(person);
-    snapshot.last_words =
-        notes.iter().filter(theirs).max_by_key(|note| note.id).map(|note| note.body.clone());
+    let theirs = |note: &Note| !note.system && note.author == Some(person);
+    let Ok(notes) = context.gitlab.notes(snapshot.key, theirs).await else { return };
+    snapshot.last_words = notes.into_iter().max_by_key(|note| note.id).map(|note| note.body);
 }
 
 /// The pinned labels of a project, one after the other.

@@ -51,9 +51,9 @@ pub enum Comment {
 /// Looks.
 pub async fn observe(context: &Context, claim: &Claim) -> Result<Observation, StoreError> {
     let mut snapshot = remembered(context, Memory::of(claim)).await?;
-    let comment = look_or_doubt(context, &mut snapshot).await;
-    if let Comment::Found { body, .. } = &comment {
-        recognise_twin(context, &mut snapshot, read_seal(body)).await?;
+    let (comment, seals) = look_or_doubt(context, &mut snapshot).await;
+    for seal in seals {
+        recognise_twin(context, &mut snapshot, seal).await?;
     }
     Ok(Observation { snapshot, comment })
 }
@@ -80,16 +80,17 @@ impl Memory {
     }
 }
 
-async fn look_or_doubt(context: &Context, snapshot: &mut Snapshot) -> Comment {
+/// Our comment, and the seals that were read: its own, and where this look may mint those of every comment of ours.
+async fn look_or_doubt(context: &Context, snapshot: &mut Snapshot) -> (Comment, Vec<Seal>) {
     match look(context, snapshot).await {
-        Ok(comment) => return comment,
+        Ok(seen) => return seen,
         Err(VendorError::NotFound { .. }) => snapshot.issue = IssueView::Gone,
         Err(error) => {
             tracing::warn!(issue.key = %snapshot.key, error = %error, "GitLab could not be read");
             snapshot.issue = IssueView::Unknown;
         }
     }
-    Comment::Unknown
+    (Comment::Unknown, Vec::new())
 }
 
 /// What we know ourselves; everything that must be asked for is doubted until it was.
@@ -130,12 +131,12 @@ async fn remembered(context: &Context, claim: Memory) -> Result<Snapshot, StoreE
     })
 }
 
-async fn look(context: &Context, snapshot: &mut Snapshot) -> Result<Comment, VendorError> {
+async fn look(context: &Context, snapshot: &mut Snapshot) -> Result<(Comment, Vec<Seal>), VendorError> {
     snapshot.ourselves = only_the_issue_is_gone(context.ourselves().await)?;
-    let Some(seen) = read(context, snapshot).await? else { return Ok(Comment::Unknown) };
-    let Seen { issue, events, edit, closing, comment, origin } = seen;
+    let Some(seen) = read(context, snapshot).await? else { return Ok((Comment::Unknown, Vec::new())) };
+    let Seen { issue, events, edit, closing, notes } = seen;
     (snapshot.events, snapshot.last_edit, snapshot.last_closing) = (events, edit, closing);
-    snapshot.origin = origin;
+    snapshot.origin = notes.origin;
     if is_undecided(snapshot) {
         approvers::find(context, snapshot, &issue).await;
         parties::find(context, snapshot, &issue).await;
@@ -143,7 +144,13 @@ async fn look(context: &Context, snapshot: &mut Snapshot) -> Result<Comment, Ven
         snapshot.parties.names = names_of_record(context, snapshot).await;
     }
     snapshot.issue = IssueView::Seen(Box::new(issue));
-    Ok(comment)
+    Ok((notes.comment, notes.seals))
+}
+
+/// The seal of a comment that our own account wrote; anybody can copy one.
+fn our_seal(snapshot: &Snapshot, note: &Note) -> Option<Seal> {
+    let ours = !note.system && note.author == Some(snapshot.ourselves);
+    read_seal(&note.body).filter(|_| ours)
 }
 
 /// What GitLab shows of an issue.
@@ -152,8 +159,15 @@ struct Seen {
     events: Vec<LabelEvent>,
     edit: Option<Edit>,
     closing: Option<Timestamp>,
+    notes: Notes,
+}
+
+/// What its notes tell.
+struct Notes {
     comment: Comment,
     origin: Origin,
+    /// Of our comment; where all notes were read, of every comment of ours.
+    seals: Vec<Seal>,
 }
 
 /// Reads the issue first and the rest at once: an edit or a closing that the text does not show yet can then only
@@ -170,12 +184,12 @@ async fn read(context: &Context, snapshot: &mut Snapshot) -> Result<Option<Seen>
         gitlab.label_events(key),
         gitlab.last_edit(issue.id),
         last_closing(context, snapshot, &issue),
-        comment_and_origin(context, snapshot, &issue)
+        notes(context, snapshot, &issue)
     );
-    let (comment, origin) = only_the_issue_is_gone(notes)?;
+    let notes = only_the_issue_is_gone(notes)?;
     let (events, edit) = (only_the_issue_is_gone(events)?, only_the_issue_is_gone(edit)?);
     let closing = only_the_issue_is_gone(closing)?;
-    Ok(Some(Seen { issue, events, edit, closing, comment, origin }))
+    Ok(Some(Seen { issue, events, edit, closing, notes }))
 }
 
 /// Asked only where it may matter.
@@ -206,30 +220,35 @@ fn is_undecided(snapshot: &Snapshot) -> bool {
     !snapshot.record.as_ref().is_some_and(over)
 }
 
-/// The comment by its stored id. All notes, which also tell where the issue came from, before there is one, and
-/// again where a label may count: GitLab moves in the background, and its note may come after our first look.
-async fn comment_and_origin(
-    context: &Context,
-    snapshot: &Snapshot,
-    issue: &Issue,
-) -> Result<(Comment, Origin), VendorError> {
+/// The comment by its stored id. All notes, before there is one and wherever a label may count: GitLab moves in the
+/// background, and its note may come after our first look; and a twin that began at the same moment has a comment of
+/// its own, which nobody else would ever read.
+async fn notes(context: &Context, snapshot: &Snapshot, issue: &Issue) -> Result<Notes, VendorError> {
     let key = snapshot.key;
-    let stored = snapshot.record.as_ref().and_then(|record| record.note.as_ref());
-    if let Some(note) = stored.filter(|_| !may_count(snapshot, issue)) {
-        return match context.gitlab.note(key, note.id).await {
-            Ok(note) => Ok((Comment::Found { id: note.id, body: note.body }, Origin::Here)),
-            Err(VendorError::NotFound { .. }) => Ok((Comment::Missing, Origin::Here)),
+    let stored = snapshot.record.as_ref().and_then(|record| record.note.as_ref()).map(|note| note.id);
+    if let Some(id) = stored.filter(|_| !may_count(snapshot, issue)) {
+        return match context.gitlab.note(key, id).await {
+            Ok(note) => Ok(Notes::of(Some(&note), &[])),
+            Err(VendorError::NotFound { .. }) => Ok(Notes::of(None, &[])),
             Err(error) => Err(error),
         };
     }
-    let notes = context.gitlab.notes(key).await?;
-    let ours = |note: &&Note| match stored {
-        Some(stored) => note.id == stored.id,
-        None => !note.system && note.author == Some(snapshot.ourselves) && read_seal(&note.body).is_some(),
-    };
-    let comment = notes.iter().find(ours);
-    let found = |note: &Note| Comment::Found { id: note.id, body: note.body.clone() };
-    Ok((comment.map_or(Comment::Missing, found), origin(&notes)))
+    let wanted = |note: &Note| note.system || note.author == Some(snapshot.ourselves);
+    let notes = context.gitlab.notes(key, wanted).await?;
+    let ours = |note: &&Note| stored.map_or_else(|| our_seal(snapshot, note).is_some(), |id| id == note.id);
+    let seals = notes.iter().filter_map(|note| our_seal(snapshot, note)).collect();
+    Ok(Notes { seals, ..Notes::of(notes.iter().find(ours), &notes) })
+}
+
+impl Notes {
+    fn of(comment: Option<&Note>, all: &[Note]) -> Self {
+        let found = |note: &Note| Comment::Found { id: note.id, body: note.body.clone() };
+        Self {
+            comment: comment.map_or(Comment::Missing, found),
+            origin: origin(all),
+            seals: comment.and_then(|note| read_seal(&note.body)).into_iter().collect(),
+        }
+    }
 }
 
 /// Whether a label is on that this look may take for an approval.
@@ -258,12 +277,7 @@ async fn names_of_record(context: &Context, snapshot: &Snapshot) -> BTreeMap<Use
 }
 
 /// Our own comment, written by another installation or by a later state of this one: nothing is issued any more.
-async fn recognise_twin(
-    context: &Context,
-    snapshot: &mut Snapshot,
-    seal: Option<Seal>,
-) -> Result<(), StoreError> {
-    let Some(seal) = seal else { return Ok(()) };
+async fn recognise_twin(context: &Context, snapshot: &mut Snapshot, seal: Seal) -> Result<(), StoreError> {
     let head = context.store.head().await?;
     let other = seal.installation != context.store.installation();
     let later = seal.sequence > head.seq;

@@ -73,7 +73,12 @@ async fn sweep_project(context: &Context, project: &Project) -> Result<(), Store
     // A change is alarmed and kept; that the labels cannot be read is found by the listing below as well.
     let _ = approvers::pins_hold(context, project.id, &project.pins).await;
     let since = project.swept_to.unwrap_or(project.set_up_at).checked_sub(OVERLAP).ok();
-    let issues = match context.gitlab.issues_updated_since(project.id, since).await {
+    // Only what is needed is kept of each: the texts of a whole project may be more than there is memory.
+    let marker = &context.policy.marker;
+    let may_be_new = |issue: Issue| {
+        (issue.key, issue.created_at >= project.set_up_at && carries_marker(&issue.description, marker))
+    };
+    let issues = match context.gitlab.issues_updated_since(project.id, since, may_be_new).await {
         Ok(issues) => issues,
         Err(error) => {
             tracing::warn!(project = project.path, error = %error, "GitLab could not be swept");
@@ -81,20 +86,14 @@ async fn sweep_project(context: &Context, project: &Project) -> Result<(), Store
         }
     };
     let mut keys = Vec::new();
-    for issue in &issues {
-        if is_ours(context, project, issue).await? {
-            keys.push(issue.key);
+    for (key, may_be_new) in &issues {
+        if *may_be_new || is_remembered(context, *key).await? {
+            keys.push(*key);
         }
     }
     context.store.mark_many(&keys).await?;
     tracing::debug!(project = project.path, seen = issues.len(), marked = keys.len(), "swept");
     context.store.swept(project, begun).await
-}
-
-async fn is_ours(context: &Context, project: &Project, issue: &Issue) -> Result<bool, StoreError> {
-    let may_be =
-        issue.created_at >= project.set_up_at && carries_marker(&issue.description, &context.policy.marker);
-    Ok(may_be || is_remembered(context, issue.key).await?)
 }
 
 async fn is_remembered(context: &Context, key: IssueKey) -> Result<bool, StoreError> {

@@ -9,7 +9,10 @@
 mod absence;
 mod black_box;
 mod delivery;
+mod ending;
 mod form_stories;
 mod harness;
+mod memory;
+mod recovery;
 mod story;
 mod threats;

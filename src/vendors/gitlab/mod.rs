@@ -118,13 +118,17 @@ impl GitLab {
         answer.last_edit(issue)
     }
 
-    /// All notes of an issue, system notes included, oldest first.
-    pub async fn notes(&self, key: IssueKey) -> Result<Vec<Note>, VendorError> {
+    /// The notes of an issue that are wanted, system notes included, oldest first. All are read, and only these kept.
+    pub async fn notes(
+        &self,
+        key: IssueKey,
+        wanted: impl Fn(&Note) -> bool + Send + Sync,
+    ) -> Result<Vec<Note>, VendorError> {
         let (project, issue) = numbers(key);
         let mut notes = IssueNotes::builder();
         notes.project(project).issue(issue).order_by(NoteOrderBy::CreatedAt).sort(SortOrder::Ascending);
-        let notes: Vec<shapes::Note> = self.ask_all("notes", &built(notes.build())).await?;
-        Ok(notes.into_iter().map(Into::into).collect())
+        let keep = |note: shapes::Note| Some(Note::from(note)).filter(&wanted);
+        self.ask_all_for("notes", &built(notes.build()), keep).await
     }
 
     /// One note.
@@ -216,18 +220,19 @@ impl GitLab {
         Ok(labels.into_iter().map(Into::into).collect())
     }
 
-    /// All issues of a project in every state, oldest first, that changed at `since` or later.
+    /// What `keep` makes of each issue of a project, in every state, oldest first, that changed at `since` or later.
     ///
     /// Ordered by creation, which a change during the listing does not alter: ordered by their change, an issue
     /// touched meanwhile would push its neighbour over a page's edge, unseen.
-    pub async fn issues_updated_since(
+    pub async fn issues_updated_since<K>(
         &self,
         project: ProjectId,
         since: Option<Timestamp>,
-    ) -> Result<Vec<Issue>, VendorError> {
+        keep: impl Fn(Issue) -> K + Send + Sync,
+    ) -> Result<Vec<K>, VendorError> {
         let endpoint = UpdatedIssues { project, since };
-        let issues: Vec<shapes::Issue> = self.ask_all("issues_updated_since", &endpoint).await?;
-        Ok(issues.into_iter().map(Into::into).collect())
+        let kept = |issue: shapes::Issue| Some(keep(issue.into()));
+        self.ask_all_for("issues_updated_since", &endpoint, kept).await
     }
 }
 

@@ -23,8 +23,10 @@ use crate::vendors::error::{VendorError, accepted};
 use crate::vendors::http::TransportError;
 use crate::vendors::{Call, Vendor, address};
 
-/// GitLab's largest page; and smaller ones, for where a page of people's texts is more than an answer may be.
-const PAGE_SIZES: [u64; 3] = [100, 10, 1];
+/// GitLab's largest page.
+const PAGE_SIZE: u64 = 100;
+/// Into so many smaller ones a page is cut that is more than an answer may be.
+const CUT: u64 = 10;
 /// A list that is longer is an error, never a beginning taken for the whole.
 const LONGEST_LIST: u64 = 20_000;
 
@@ -50,8 +52,36 @@ struct Session<'a> {
 /// One page of a list.
 struct Page<'a, E> {
     endpoint: &'a E,
+    place: Place,
+}
+
+/// A place in a list: page `number`, the first being 1, of pages of `size`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Place {
     number: u64,
     size: u64,
+}
+
+impl Place {
+    const BEGINNING: Self = Self { number: 1, size: PAGE_SIZE };
+
+    fn before(self) -> u64 {
+        (self.number - 1) * self.size
+    }
+
+    /// The same place in smaller pages.
+    fn smaller(self) -> Option<Self> {
+        let size = self.size / CUT;
+        (size > 0).then(|| Self { number: (self.number - 1) * CUT + 1, size })
+    }
+
+    /// The same place in the largest pages of which one begins there.
+    fn largest(self) -> Self {
+        if self.size < PAGE_SIZE && (self.number - 1).is_multiple_of(CUT) {
+            return Self { number: (self.number - 1) / CUT + 1, size: self.size * CUT }.largest();
+        }
+        self
+    }
 }
 
 /// An endpoint from a builder of the crate.
@@ -87,45 +117,44 @@ impl GitLab {
         self.session(operation, endpoint).run(&gitlab::api::ignore(endpoint)).await
     }
 
-    /// Reads a list to its end, in smaller pages where it must be: anybody can write texts of a megabyte, and
-    /// they must not hide what else is in the list.
+    /// Reads a list to its end.
     pub(super) async fn ask_all<T: DeserializeOwned + 'static>(
         &self,
         operation: &'static str,
         endpoint: &(impl Endpoint + Sync),
     ) -> Result<Vec<T>, VendorError> {
-        for size in PAGE_SIZES {
-            if let Some(found) = self.ask_all_in_pages(operation, endpoint, size).await? {
-                return Ok(found);
-            }
-            tracing::warn!(operation, size, "a page of GitLab's list is too large");
-        }
-        Err(VendorError::Unknown { vendor: Vendor::GitLab })
+        self.ask_all_for(operation, endpoint, Some).await
     }
 
-    /// `None`: a page of this size is too large.
-    async fn ask_all_in_pages<T: DeserializeOwned + 'static>(
+    /// Reads a list to its end and keeps what `keep` makes of each item.
+    ///
+    /// Anybody can write texts of a megabyte, and they must not hide what else is in the list: a page that is too
+    /// large is read in smaller ones. Nor are they kept: a list of them would be more than there is memory.
+    pub(super) async fn ask_all_for<T: DeserializeOwned + 'static, K>(
         &self,
         operation: &'static str,
         endpoint: &(impl Endpoint + Sync),
-        size: u64,
-    ) -> Result<Option<Vec<T>>, VendorError> {
+        keep: impl Fn(T) -> Option<K> + Send + Sync,
+    ) -> Result<Vec<K>, VendorError> {
         let mut found = Vec::new();
-        let mut number = 1;
-        for _ in 0..LONGEST_LIST / size {
+        let mut place = Place::BEGINNING;
+        while place.before() < LONGEST_LIST {
             let session = self.session(operation, endpoint);
-            let page: Result<Vec<T>, _> = session.run(&Page { endpoint, number, size }).await;
-            if session.next_page() == NextPage::TooLarge {
-                return Ok(None);
+            let page: Result<Vec<T>, _> = session.run(&Page { endpoint, place }).await;
+            if let (NextPage::TooLarge, Some(smaller)) = (session.next_page(), place.smaller()) {
+                place = smaller;
+                continue;
             }
-            found.extend(page?);
+            found.extend(page?.into_iter().filter_map(&keep));
             match session.next_page() {
-                NextPage::End => return Ok(Some(found)),
-                NextPage::Number(next) if next > number => number = next,
+                NextPage::End => return Ok(found),
+                NextPage::Number(number) if number > place.number => {
+                    place = Place { number, ..place }.largest()
+                }
                 NextPage::Number(_) | NextPage::Unsaid | NextPage::TooLarge => break,
             }
         }
-        tracing::warn!(operation, page = number, "GitLab's list has no readable end");
+        tracing::warn!(operation, ?place, "GitLab's list has no readable end");
         Err(malformed())
     }
 
@@ -245,7 +274,7 @@ impl<E: Endpoint> Endpoint for Page<'_, E> {
 
     fn parameters(&self) -> QueryParams<'_> {
         let mut parameters = self.endpoint.parameters();
-        parameters.push("page", self.number).push("per_page", self.size);
+        parameters.push("page", self.place.number).push("per_page", self.place.size);
         parameters
     }
 }
@@ -266,5 +295,29 @@ fn ours(error: ApiError<VendorError>) -> VendorError {
             VendorError::refused_to_send(Vendor::GitLab, "the request could not be built")
         }
         _ => malformed(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_the_same_in_pages_of_every_size() {
+        let third = Place { number: 3, size: 100 };
+        let smaller = third.smaller().unwrap();
+        assert_eq!(smaller, Place { number: 21, size: 10 });
+        assert_eq!(smaller.smaller(), Some(Place { number: 201, size: 1 }));
+        assert_eq!(Place { number: 1, size: 1 }.smaller(), None);
+        for (place, largest) in [
+            (Place { number: 201, size: 1 }, third),
+            (Place { number: 211, size: 1 }, Place { number: 22, size: 10 }),
+            (Place { number: 212, size: 1 }, Place { number: 212, size: 1 }),
+            (Place { number: 31, size: 10 }, Place { number: 4, size: 100 }),
+            (third, third),
+        ] {
+            assert_eq!(place.largest(), largest);
+            assert_eq!(place.before(), largest.before());
+        }
     }
 }

@@ -212,7 +212,7 @@ async fn notes_are_listed_read_and_written() {
             json_answer(&note())
         }
     });
-    let notes = gitlab.notes(KEY).await.unwrap();
+    let notes = gitlab.notes(KEY, |_| true).await.unwrap();
     assert_eq!(notes[0], expected);
     assert_eq!((notes[1].author, notes[1].system), (None, true));
     assert_eq!(gitlab.note(KEY, NoteId(9)).await.unwrap(), expected);
@@ -338,9 +338,9 @@ async fn projects_and_labels_are_read() {
 #[tokio::test]
 async fn the_sweep_lists_every_state_since_a_time() {
     let (gitlab, log) = gitlab(|_| page("", &json!([issue_with("state", json!("closed"))])));
-    let issues = gitlab.issues_updated_since(ProjectId(5), Some(at())).await.unwrap();
+    let issues = gitlab.issues_updated_since(ProjectId(5), Some(at()), |issue| issue).await.unwrap();
     assert!(!issues[0].open);
-    gitlab.issues_updated_since(ProjectId(5), None).await.unwrap();
+    gitlab.issues_updated_since(ProjectId(5), None, drop).await.unwrap();
     let line = lines(&log)[0].clone();
     for part in ["scope=all", "state=all", "sort=asc", "updated_after=2026-11-22T12%3A00%3A00Z", "page=1"] {
         assert!(line.contains(part), "{line} {part}");

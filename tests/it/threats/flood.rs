@@ -51,10 +51,16 @@ async fn t29e_a_dozen_issues_of_a_megabyte_do_not_blind_the_sweep() {
     for _ in 0..12 {
         house.opens("guest", megabyte()).await;
     }
-    house.settle().await;
+    for _ in 0..90 {
+        house.opens("guest", "Small.").await;
+        house.settle().await;
+    }
     let iid = house.opens("requester", &Form { purpose: megabyte(), ..Form::default() }.text()).await;
     house.settle().await;
+    let before = house.calls("gitlab", "GET", "/projects/42/issues");
     house.sweep_wanted().await;
+    let pages = house.calls("gitlab", "GET", "/projects/42/issues") - before;
+    assert!(pages < 60, "small pages only where they must be, not {pages}");
     assert_eq!(house.phase(iid).await, "awaiting_manager");
     house.leave().await;
 }
