@@ -149,7 +149,7 @@ impl GitLab {
             match session.next_page() {
                 NextPage::End => return Ok(found),
                 NextPage::Number(number) if number > place.number => {
-                    place = Place { number, ..place }.largest()
+                    place = Place { number, ..place }.largest();
                 }
                 NextPage::Number(_) | NextPage::Unsaid | NextPage::TooLarge => break,
             }
