@@ -199,6 +199,28 @@ async fn t24f_somebody_elses_comment_is_not_taken_for_ours_nor_ours_for_the_trut
     house.leave().await;
 }
 
+/// A comment with our seal by somebody else, and one by our account without a seal, are both not ours.
+#[tokio::test]
+async fn t24g_comments_that_were_there_before_the_first_look_are_left_alone() {
+    let house = House::open().await;
+    let other = house.request().await;
+    let sealed = house.sealed_comment(other).await.replace("Access request:", "Copy:");
+    let iid = house.opens("requester", &Form::default().text()).await;
+    let notes = format!("issues/{iid}/notes");
+    house.in_project("colleague", Method::POST, &notes, json!({"body": sealed})).await;
+    let token = std::fs::read_to_string(house.path("gitlab.token")).unwrap();
+    let url = format!("{}/api/v4/projects/42/{notes}", house.sandbox.gitlab_url());
+    let note = house.http.post(url).header("PRIVATE-TOKEN", token.trim()).json(&json!({"body": "Hello."}));
+    assert!(note.send().await.unwrap().status().is_success());
+    house.settle().await;
+    let mut notes = house.notes(iid).await;
+    notes.retain(|note| *note == sealed || note == "Hello.");
+    assert_eq!(notes.len(), 2, "they say what they said");
+    house.says(iid, "Waiting for @kim, the manager").await;
+    house.goes_on(iid).await;
+    house.leave().await;
+}
+
 #[tokio::test]
 async fn t25a_the_secret_is_in_the_message_and_nowhere_else() {
     let house = House::open().await;
