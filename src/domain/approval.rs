@@ -141,6 +141,7 @@ fn judge(
     let judged = || -> Result<Bound, No> {
         is_an_add(slot, event)?;
         is_of_this_issue(case.issue, event)?;
+        is_after_the_last_closing(case.snapshot, event)?;
         let actor = event.actor.ok_or(RefusalReason::NoActor)?;
         let account = eligible(case, actor)?;
         let authority = authority(actor)?;
@@ -168,6 +169,14 @@ fn is_of_this_issue(issue: &Issue, event: &LabelEvent) -> Result<(), No> {
     } else {
         Err(RefusalReason::Foreign.into())
     }
+}
+
+/// Closing says no or takes back. Where nobody looked before it was opened again, it still did.
+fn is_after_the_last_closing(snapshot: &Snapshot, event: &LabelEvent) -> Result<(), No> {
+    if snapshot.last_closing.is_none_or(|closing| event.at > closing) {
+        return Ok(());
+    }
+    Err(RefusalReason::ClosedSince.into())
 }
 
 /// Rule 4.3: who may approve anything at all.

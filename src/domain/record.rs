@@ -158,6 +158,8 @@ pub enum RefusalReason {
     ManagerFirst,
     /// The description was edited after it, or less than two seconds before.
     EditedSince,
+    /// The issue was closed after it, which takes it back, even if it was opened again unseen.
+    ClosedSince,
     /// It was bound to other terms.
     TermsChanged {
         /// What differs.

@@ -33,6 +33,8 @@ pub struct Snapshot {
     pub events: Vec<LabelEvent>,
     /// The last edit of its description, if it was ever edited.
     pub last_edit: Option<Edit>,
+    /// When it was last closed, if it ever was; asked where a label may count.
+    pub last_closing: Option<Timestamp>,
     /// Where it came from.
     pub origin: Origin,
     /// The accounts of everybody whose label event may matter.

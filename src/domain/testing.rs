@@ -449,6 +449,7 @@ fn sound() -> Snapshot {
         })),
         events: Vec::new(),
         last_edit: None,
+        last_closing: None,
         origin: Origin::Here,
         accounts: everybody.map(|id| (id, Ok(account(id)))).into_iter().collect(),
         groups: std::collections::BTreeMap::new(),

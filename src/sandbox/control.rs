@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use crate::sandbox::answer::{Answer, Reply};
 use crate::sandbox::call::Call;
 use crate::sandbox::faults::Fault;
-use crate::sandbox::times;
-use crate::sandbox::world::{Account, Member, Owner, World};
+use crate::sandbox::world::{Account, Member, Owner, Person, World};
+use crate::sandbox::{gitlab, times};
 
 /// The project whose memberships `people/:id` changes.
 const PROJECT: u64 = 42;
@@ -32,6 +32,7 @@ pub(crate) fn answer(world: &mut World, call: &Call) -> Answer {
         ("GET", ["calls"]) => Ok(Answer::ok(&json!({"calls": world.calls}))),
         ("POST", ["people", id]) => change_person(world, call, id),
         ("POST", ["labels", id]) => hide_label(world, call, id),
+        ("POST", ["notes"]) => write_late(world, call),
         _ => Err(wrong("no such control")),
     };
     reply.unwrap_or_else(|refusal| refusal)
@@ -84,28 +85,37 @@ fn change_accounts(world: &mut World, call: &Call) -> Reply {
     Ok(Answer::empty())
 }
 
-/// `{"state": …, "slack": {"deleted": …, "is_restricted": …, "bot_id": …}, "membership": {"access_level", "expires_at"} | null}`
+/// `{"state": …, "bot": …, "slack": {…}, "membership": {"access_level", "expires_at"} | null}`
 fn change_person(world: &mut World, call: &Call, id: &str) -> Reply {
     let user = id.parse().ok().and_then(|id: u64| world.gitlab.users.get_mut(&id));
     let user = user.ok_or_else(|| wrong("no such person"))?;
     if let Some(state) = call.text("state") {
         user.state = state;
     }
-    let (id, email) = (user.id, user.email.clone());
+    user.bot = call.flag("bot").unwrap_or(user.bot);
+    let (id, username) = (user.id, user.username.clone());
     if let Some(membership) = call.parameters.get("membership") {
         change_membership(world, id, membership);
     }
-    let slack = call.value("slack").cloned().unwrap_or_default();
-    for person in world.slack.people.iter_mut().filter(|person| person.email == email) {
-        person.deleted = slack["deleted"].as_bool().unwrap_or(person.deleted);
-        person.is_restricted = slack["is_restricted"].as_bool().unwrap_or(person.is_restricted);
-        person.is_ultra_restricted =
-            slack["is_ultra_restricted"].as_bool().unwrap_or(person.is_ultra_restricted);
-        if let Some(bot) = slack["bot_id"].as_str() {
-            person.bot_id = Some(bot.to_owned());
-        }
+    let changes = call.value("slack").cloned().unwrap_or_default();
+    for person in world.slack.people.iter_mut().filter(|person| person.name == username) {
+        change_on_slack(person, &changes);
     }
     Ok(Answer::empty())
+}
+
+/// `{"deleted", "is_restricted", "is_ultra_restricted", "bot_id" | null, "email", "team_id"}`
+fn change_on_slack(person: &mut Person, changes: &Value) {
+    let flag = |name: &str, now: bool| changes[name].as_bool().unwrap_or(now);
+    let text = |name: &str, now: &str| changes[name].as_str().unwrap_or(now).to_owned();
+    person.deleted = flag("deleted", person.deleted);
+    person.is_restricted = flag("is_restricted", person.is_restricted);
+    person.is_ultra_restricted = flag("is_ultra_restricted", person.is_ultra_restricted);
+    person.email = text("email", &person.email);
+    person.team_id = text("team_id", &person.team_id);
+    if let Some(bot_id) = changes.get("bot_id") {
+        person.bot_id = bot_id.as_str().map(str::to_owned);
+    }
 }
 
 fn change_membership(world: &mut World, user_id: u64, membership: &Value) {
@@ -122,5 +132,15 @@ fn change_membership(world: &mut World, user_id: u64, membership: &Value) {
 fn hide_label(world: &mut World, call: &Call, id: &str) -> Reply {
     let label = id.parse().ok().and_then(|id: u64| world.gitlab.labels.get_mut(&id));
     label.ok_or_else(|| wrong("no such label"))?.hidden = call.flag("hidden").unwrap_or(true);
+    Ok(Answer::empty())
+}
+
+/// `{"issue": IID, "body": …}`: what GitLab itself writes under an issue only now, as a move in the background does.
+fn write_late(world: &mut World, call: &Call) -> Reply {
+    let issue = call.number("issue").and_then(|iid| world.gitlab.issue(PROJECT, iid));
+    let issue = issue.map(|issue| (issue.id, issue.author_id)).ok_or_else(|| wrong("no such issue"))?;
+    let body = call.text("body").ok_or_else(|| wrong("body is missing"))?;
+    let at = world.now();
+    gitlab::system_note(world, gitlab::Mark { actor: issue.1, at }, issue.0, body);
     Ok(Answer::empty())
 }

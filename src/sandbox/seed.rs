@@ -277,6 +277,7 @@ fn populate_slack(world: &mut World) {
         name: name.to_owned(),
         real_name: real_name.to_owned(),
         email: format!("{name}@example.com"),
+        team_id: world.slack.team_id.clone(),
         token,
         bot_id: None,
         deleted: false,

@@ -118,7 +118,7 @@ impl VendorError {
     pub(super) fn from_transport(vendor: Vendor, error: TransportError) -> Self {
         match error {
             TransportError::Unsent => Self::Unsent { vendor },
-            TransportError::Unknown => Self::Unknown { vendor },
+            TransportError::Unknown | TransportError::TooLarge => Self::Unknown { vendor },
         }
     }
 

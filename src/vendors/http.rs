@@ -14,7 +14,7 @@ use axum::Router;
 use axum::body::Body;
 use bytes::Bytes;
 use http::{Request, Response, StatusCode, Uri, header};
-use http_body_util::{BodyExt, Limited};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use jiff::SignedDuration;
 use tower::ServiceExt;
 use tracing::{Instrument, Span, field};
@@ -41,6 +41,9 @@ pub enum TransportError {
     /// It was sent, and no whole answer came back. Perhaps done.
     #[error("the request was sent, and no usable answer came")]
     Unknown,
+    /// It was sent, and the answer is larger than any we take. Perhaps done; asked again, it is as large.
+    #[error("the request was sent, and the answer is too large")]
+    TooLarge,
 }
 
 /// How long a call may take and how large its answer may be.
@@ -78,6 +81,11 @@ impl Transport {
     /// To the real vendors: TLS, 5 s to connect and 20 s in all, no redirects, answers up to 10 MB.
     pub fn over_network() -> Result<Self, NoTransport> {
         Self::over_network_within(Limits::DEFAULT)
+    }
+
+    /// As [`Transport::over_network`], with another time in all, so that a test of what hangs need not last long.
+    pub fn over_network_patient_for(total: Duration) -> Result<Self, NoTransport> {
+        Self::over_network_within(Limits { total, ..Limits::DEFAULT })
     }
 
     /// To `router`, in this process, whatever host the address names (it is in the `Host` header).
@@ -186,7 +194,11 @@ fn is_loopback(host: &str) -> bool {
 
 /// How long to wait before the next try, if one is worth it.
 fn worth_repeating(outcome: &Result<Response<Bytes>, TransportError>, pause: Duration) -> Option<Duration> {
-    let Ok(answer) = outcome else { return Some(pause) };
+    let answer = match outcome {
+        Ok(answer) => answer,
+        Err(TransportError::TooLarge) => return None,
+        Err(TransportError::Unsent | TransportError::Unknown) => return Some(pause),
+    };
     let asked = retry_after(answer.headers()).map(SignedDuration::unsigned_abs);
     match answer.status() {
         StatusCode::TOO_MANY_REQUESTS => asked.filter(|wait| *wait <= SHORT_WAIT),
@@ -211,7 +223,9 @@ async fn answer_in_process(
     if let Some(fault) = parts.extensions.get::<TransportError>() {
         return Err(*fault);
     }
-    let body = Limited::new(body, limit).collect().await.map_err(|_| TransportError::Unknown)?;
+    let body = Limited::new(body, limit).collect().await.map_err(|error| {
+        if error.is::<LengthLimitError>() { TransportError::TooLarge } else { TransportError::Unknown }
+    })?;
     Ok(Response::from_parts(parts, body.to_bytes().to_vec()))
 }
 
@@ -292,7 +306,6 @@ mod tests {
             b"".as_slice(),
             b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf",
             b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n4\r\nhalf\r\n",
-            b"HTTP/1.1 200 OK\r\ncontent-length: 1001\r\n\r\n",
             b"no http at all\r\n\r\n",
         ] {
             let address = raw_server(reply).await;
@@ -303,19 +316,22 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_answer_over_the_limit_is_unknown() {
+    async fn an_answer_over_the_limit_is_too_large_and_not_asked_for_again() {
         let router = Router::new().fallback(|| async { "x".repeat(1001) });
         let address = serve(router.clone()).await;
         let limits = Limits { body: 1000, ..Limits::DEFAULT };
         let network = |limits| Transport::over_network_within(limits).unwrap();
         for transport in [network(limits), Transport::in_process_within(router, limits)] {
             let error = transport.send(CALL, request(&address)).await.unwrap_err();
-            assert_eq!(error, TransportError::Unknown);
+            assert_eq!(error, TransportError::TooLarge);
         }
+        let announced = raw_server(b"HTTP/1.1 200 OK\r\ncontent-length: 1001\r\n\r\n").await;
+        let error = network(limits).send_repeatable(CALL, request(&announced)).await.unwrap_err();
+        assert_eq!(error, TransportError::TooLarge);
         // Without a length announced, only counting tells.
         let chunked = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n";
         let address = raw_server(chunked).await;
-        for (body, expected) in [(5, None), (4, Some(TransportError::Unknown))] {
+        for (body, expected) in [(5, None), (4, Some(TransportError::TooLarge))] {
             let outcome = network(Limits { body, ..limits }).send(CALL, request(&address)).await;
             assert_eq!(outcome.err(), expected);
         }

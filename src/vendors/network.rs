@@ -45,7 +45,7 @@ pub(super) async fn exchange(
     while let Some(chunk) = answer.chunk().await.map_err(failed)? {
         if body.len() + chunk.len() > limits.body {
             tracing::warn!(limit = limits.body, "the answer is too large");
-            return Err(TransportError::Unknown);
+            return Err(TransportError::TooLarge);
         }
         body.extend_from_slice(&chunk);
     }
@@ -54,7 +54,7 @@ pub(super) async fn exchange(
 
 fn expected_length(answer: &reqwest::Response, limits: Limits) -> Result<usize, TransportError> {
     let announced = usize::try_from(answer.content_length().unwrap_or(0)).unwrap_or(usize::MAX);
-    if announced > limits.body { Err(TransportError::Unknown) } else { Ok(announced) }
+    if announced > limits.body { Err(TransportError::TooLarge) } else { Ok(announced) }
 }
 
 /// A connection that never came about carried nothing; every other failure may have come after the effect.

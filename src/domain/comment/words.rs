@@ -323,6 +323,7 @@ pub fn refusal(why: &RefusalReason, role: &str, view: &View<'_>) -> String {
                 "the description was edited after it. The {role} should read it again, then put the label on again."
             )
         }
+        RefusalReason::ClosedSince => "the issue was closed after it. Put it on again.".to_owned(),
         RefusalReason::TermsChanged { .. } => {
             "what would be issued is no longer what was approved:".to_owned()
         }

@@ -23,6 +23,7 @@ mod users;
 use serde_json::json;
 
 use self::access::{Seat, not_found, seat};
+pub(crate) use self::changes::{Mark, system_note};
 pub(crate) use self::issues::next_iid;
 use crate::sandbox::answer::{Answer, Reply};
 use crate::sandbox::call::Call;

@@ -20,6 +20,8 @@ pub(crate) struct Person {
     pub(crate) name: String,
     pub(crate) real_name: String,
     pub(crate) email: String,
+    /// The workspace of the account: another one's for a guest of a shared channel.
+    pub(crate) team_id: String,
     pub(crate) token: String,
     /// Only for a bot.
     pub(crate) bot_id: Option<String>,

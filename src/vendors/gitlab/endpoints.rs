@@ -54,6 +54,22 @@ impl Endpoint for GroupMember {
     }
 }
 
+/// `GET /projects/:id/issues/:iid/resource_state_events`
+pub(super) struct StateEvents {
+    pub(super) key: IssueKey,
+}
+
+impl Endpoint for StateEvents {
+    fn method(&self) -> Method {
+        Method::GET
+    }
+
+    fn endpoint(&self) -> Cow<'static, str> {
+        let IssueKey { project, iid } = self.key;
+        format!("projects/{project}/issues/{iid}/resource_state_events").into()
+    }
+}
+
 /// `GET /projects/:id/issues`, every state and, as far as we may see them, confidential ones too.
 pub(super) struct UpdatedIssues {
     pub(super) project: ProjectId,

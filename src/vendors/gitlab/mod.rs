@@ -30,7 +30,7 @@ mod session;
 pub mod setup;
 mod shapes;
 
-use endpoints::{GroupMember, LastEdit, OneNote, UpdatedIssues};
+use endpoints::{GroupMember, LastEdit, OneNote, StateEvents, UpdatedIssues};
 use session::built;
 
 /// User names are at most this long at GitLab; anything longer names nobody.
@@ -103,6 +103,13 @@ impl GitLab {
         let endpoint = built(IssueResourceLabelEvents::builder().project(project).issue(issue).build());
         let events: Vec<shapes::LabelEvent> = self.ask_all("label_events", &endpoint).await?;
         Ok(events.into_iter().map(Into::into).collect())
+    }
+
+    /// When the issue was last closed; `None` only if GitLab lists no closing.
+    pub async fn last_closing(&self, key: IssueKey) -> Result<Option<Timestamp>, VendorError> {
+        let events: Vec<shapes::StateEvent> = self.ask_all("state_events", &StateEvents { key }).await?;
+        let closings = events.into_iter().filter(|event| event.state == "closed");
+        Ok(closings.map(|event| event.created_at).max())
     }
 
     /// The last change of the description; `None` only if GitLab says there was none since the creation.

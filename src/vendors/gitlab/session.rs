@@ -20,12 +20,13 @@ use zeroize::Zeroizing;
 use super::endpoints::Repeatable;
 use super::{GitLab, malformed};
 use crate::vendors::error::{VendorError, accepted};
+use crate::vendors::http::TransportError;
 use crate::vendors::{Call, Vendor, address};
 
-/// GitLab's largest page.
-const PAGE_SIZE: u64 = 100;
-/// A list that is longer than 20,000 is an error, never a beginning taken for the whole.
-const MOST_PAGES: u64 = 200;
+/// GitLab's largest page; and smaller ones, for where a page of people's texts is more than an answer may be.
+const PAGE_SIZES: [u64; 3] = [100, 10, 1];
+/// A list that is longer is an error, never a beginning taken for the whole.
+const LONGEST_LIST: u64 = 20_000;
 
 /// What `X-Next-Page` said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +36,8 @@ enum NextPage {
     /// It is empty: this was the last one.
     End,
     Number(u64),
+    /// There is no page: the answer was larger than any we take.
+    TooLarge,
 }
 
 struct Session<'a> {
@@ -48,6 +51,7 @@ struct Session<'a> {
 struct Page<'a, E> {
     endpoint: &'a E,
     number: u64,
+    size: u64,
 }
 
 /// An endpoint from a builder of the crate.
@@ -83,22 +87,42 @@ impl GitLab {
         self.session(operation, endpoint).run(&gitlab::api::ignore(endpoint)).await
     }
 
-    /// Reads a list to its end.
+    /// Reads a list to its end, in smaller pages where it must be: anybody can write texts of a megabyte, and
+    /// they must not hide what else is in the list.
     pub(super) async fn ask_all<T: DeserializeOwned + 'static>(
         &self,
         operation: &'static str,
         endpoint: &(impl Endpoint + Sync),
     ) -> Result<Vec<T>, VendorError> {
+        for size in PAGE_SIZES {
+            if let Some(found) = self.ask_all_in_pages(operation, endpoint, size).await? {
+                return Ok(found);
+            }
+            tracing::warn!(operation, size, "a page of GitLab's list is too large");
+        }
+        Err(VendorError::Unknown { vendor: Vendor::GitLab })
+    }
+
+    /// `None`: a page of this size is too large.
+    async fn ask_all_in_pages<T: DeserializeOwned + 'static>(
+        &self,
+        operation: &'static str,
+        endpoint: &(impl Endpoint + Sync),
+        size: u64,
+    ) -> Result<Option<Vec<T>>, VendorError> {
         let mut found = Vec::new();
         let mut number = 1;
-        for _ in 0..MOST_PAGES {
+        for _ in 0..LONGEST_LIST / size {
             let session = self.session(operation, endpoint);
-            let page: Vec<T> = session.run(&Page { endpoint, number }).await?;
-            found.extend(page);
+            let page: Result<Vec<T>, _> = session.run(&Page { endpoint, number, size }).await;
+            if session.next_page() == NextPage::TooLarge {
+                return Ok(None);
+            }
+            found.extend(page?);
             match session.next_page() {
-                NextPage::End => return Ok(found),
+                NextPage::End => return Ok(Some(found)),
                 NextPage::Number(next) if next > number => number = next,
-                NextPage::Number(_) | NextPage::Unsaid => break,
+                NextPage::Number(_) | NextPage::Unsaid | NextPage::TooLarge => break,
             }
         }
         tracing::warn!(operation, page = number, "GitLab's list has no readable end");
@@ -160,13 +184,18 @@ impl Session<'_> {
         if !self.gitlab.is_ours(request.uri()) {
             return Err(VendorError::refused_to_send(Vendor::GitLab, "an address of another host"));
         }
-        accepted(Vendor::GitLab, self.transmit(request).await)
+        let outcome = self.transmit(request).await;
+        if let Err(TransportError::TooLarge) = outcome {
+            self.note(NextPage::TooLarge);
+        }
+        accepted(Vendor::GitLab, outcome)
     }
 
-    async fn transmit(
-        &self,
-        request: Request<Bytes>,
-    ) -> Result<Response<Bytes>, crate::vendors::http::TransportError> {
+    fn note(&self, next: NextPage) {
+        *self.next_page.lock().unwrap_or_else(PoisonError::into_inner) = next;
+    }
+
+    async fn transmit(&self, request: Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
         let call = Call { vendor: Vendor::GitLab, operation: self.operation };
         if self.repeatable {
             self.gitlab.transport.send_repeatable(call, request).await
@@ -196,8 +225,7 @@ impl AsyncClient for Session<'_> {
         body: Vec<u8>,
     ) -> Result<Response<Bytes>, ApiError<VendorError>> {
         let answer = self.send(request, body).await.map_err(ApiError::client)?;
-        let next = next_page(answer.headers());
-        *self.next_page.lock().unwrap_or_else(PoisonError::into_inner) = next;
+        self.note(next_page(answer.headers()));
         Ok(answer)
     }
 }
@@ -217,7 +245,7 @@ impl<E: Endpoint> Endpoint for Page<'_, E> {
 
     fn parameters(&self) -> QueryParams<'_> {
         let mut parameters = self.endpoint.parameters();
-        parameters.push("page", self.number).push("per_page", PAGE_SIZE);
+        parameters.push("page", self.number).push("per_page", self.size);
         parameters
     }
 }

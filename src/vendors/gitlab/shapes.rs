@@ -120,6 +120,13 @@ impl From<LabelEvent> for observed::LabelEvent {
     }
 }
 
+/// Source: GitLab "Resource state events API".
+#[derive(Deserialize)]
+pub(super) struct StateEvent {
+    pub(super) created_at: Timestamp,
+    pub(super) state: String,
+}
+
 #[derive(Deserialize)]
 pub(super) struct Note {
     id: NoteId,

@@ -135,7 +135,7 @@ impl From<TransportError> for SlackError {
     fn from(error: TransportError) -> Self {
         match error {
             TransportError::Unsent => Self::NotNow { after: None },
-            TransportError::Unknown => Self::Ambiguous,
+            TransportError::Unknown | TransportError::TooLarge => Self::Ambiguous,
         }
     }
 }

@@ -65,8 +65,21 @@ impl House {
         house
     }
 
+    /// Everything up and set up, with calls that may take no longer than this, in real time.
+    pub(crate) async fn impatient(patience: std::time::Duration) -> Self {
+        let transport = Transport::over_network_patient_for(patience).unwrap();
+        let house = Self::before_setup_over(|_| {}, transport).await;
+        house.set_up().await;
+        house.service.watch().await.unwrap();
+        house
+    }
+
     /// Everything up, and nothing set up in GitLab.
     pub(crate) async fn before_setup(adjust: Adjust) -> Self {
+        Self::before_setup_over(adjust, Transport::over_network().unwrap()).await
+    }
+
+    async fn before_setup_over(adjust: Adjust, transport: Transport) -> Self {
         log::capture();
         let clock = AdjustableClock::frozen(MORNING.parse::<Timestamp>().unwrap());
         let randomness = Arc::new(SystemRandomness);
@@ -80,7 +93,6 @@ impl House {
         adjust(&mut text);
         std::fs::write(&file, text).unwrap();
         let config = load(&file);
-        let transport = Transport::over_network().unwrap();
         let service = assemble(&config, &clock, &transport).await;
         let (listener, door) = serve(&service, listen).await;
         let worker = Worker::new(Arc::clone(&service.context));

@@ -1,6 +1,5 @@
 //! What people do, and what they see.
 
-use countersign::domain::text;
 use jiff::SignedDuration;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -245,10 +244,5 @@ impl House {
     pub(crate) async fn nothing_issued(&self, iid: i64) {
         assert_eq!(self.tokens(iid).await, Vec::<Value>::new(), "nothing is issued");
         assert_eq!(self.messages("requester").await, Vec::<Value>::new(), "nothing is sent");
-    }
-
-    /// The time as people read it.
-    pub(crate) fn time(&self) -> String {
-        text::time(self.now())
     }
 }
