@@ -18,6 +18,12 @@ const SIGNING_TOKEN_PREFIX: &str = "whsec_";
 pub struct Key(Vec<u8>);
 
 impl Key {
+    /// The bytes as they are.
+    #[cfg(test)]
+    pub(crate) fn of_bytes(bytes: Vec<u8>) -> Self {
+        Self(bytes)
+    }
+
     /// A symmetric key of at least 32 bytes, in padded base64 of the standard alphabet.
     pub fn of_base64(text: &str) -> Result<Self, BadKey> {
         Self::decode(text).and_then(|key| key.no_shorter_than(32))

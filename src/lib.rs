@@ -15,9 +15,10 @@
 //! ```
 //!
 //! `domain` uses nothing of ours but `secret`. `store` and `vendors` use `domain`; `directory` uses `domain`.
-//! `reconcile` uses all of these. `web` knows only the door. `sandbox` uses nothing but `clock`, so that a
+//! `reconcile` uses all of these. `web` uses `store` and `domain`. `sandbox` uses nothing but `clock`, so that a
 //! misreading in a client cannot hide in its fake. `cli` puts it together.
 
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod directory;
@@ -27,6 +28,9 @@ pub mod reader;
 pub mod reconcile;
 pub mod sandbox;
 pub mod secret;
+pub mod service;
+pub mod shutdown;
 pub mod store;
+pub mod telemetry;
 pub mod vendors;
 pub mod web;

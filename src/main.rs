@@ -1,2 +1,19 @@
-//! The binary: parse, run, print the error once, exit.
-fn main() {}
+//! The binary: parse, run, print the failure once, exit.
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use countersign::cli::{self, Arguments};
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.expect("an operating system that gives no threads cannot run this program at all");
+    match runtime.block_on(cli::run(arguments)) {
+        Ok(status) => status.into(),
+        Err(failure) => {
+            cli::output::fail(&failure);
+            failure.status.into()
+        }
+    }
+}

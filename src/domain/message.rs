@@ -44,6 +44,18 @@ pub fn compose(terms: &Terms, issue_url: &str, secret: &MintedSecret, facts: Fac
     Message { text, blocks: blocks(&opening, secret, &closing) }
 }
 
+/// Tells somebody that their approval is awaited. No secret is in it.
+pub fn reminder(issue_url: &str) -> Message {
+    let text = format!(
+        "An access request waits for your approval: {issue_url}\nThe comment there says what would be issued. If you \
+         agree, apply the label it names; if not, close the issue."
+    );
+    let mut json = String::from(r#"[{"type":"section","text":{"type":"plain_text","emoji":false,"text":"#);
+    push_json(&mut json, &text);
+    json.push_str("}}]");
+    Message { text, blocks: MintedSecret::new(json) }
+}
+
 /// What else the message depends on.
 #[derive(Debug, Clone, Copy)]
 pub struct Facts<'a> {

@@ -1,12 +1,13 @@
 //! The policy: the validated form of configuration that decisions depend on.
 
 use jiff::SignedDuration;
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 use super::form::Titles;
-use super::ids::{LabelId, UserId};
+use super::ids::{LabelId, ProjectId, UserId};
 use super::terms::{Kind, hex};
 
 /// Everything `decide` may know of the configuration.
@@ -14,6 +15,8 @@ use super::terms::{Kind, hex};
 pub struct Policy {
     /// This installation's id.
     pub installation: String,
+    /// The watched projects: full paths or numeric ids.
+    pub projects: Vec<String>,
     /// The line that makes an issue a request.
     pub marker: String,
     /// Which titles name which field.
@@ -30,8 +33,48 @@ pub struct Policy {
     pub pending_max: SignedDuration,
     /// The least role of an approver.
     pub minimum_access_level: i64,
+    /// Who may stand in for a manager, and when people are reminded.
+    pub absence: Absence,
     /// The Zendesk accounts.
     pub instances: Vec<Instance>,
+}
+
+/// Who may stand in for a manager, and when people are reminded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Absence {
+    /// How many steps up the chain of managers may approve; 1 is the manager alone.
+    pub chain_depth: u32,
+    /// Whoever must approve is reminded once after this.
+    pub remind_after: Option<SignedDuration>,
+    /// After this the manager's manager may approve as well, and is told.
+    pub escalate_after: Option<SignedDuration>,
+    /// Who stands in for whom, and when.
+    pub delegates: Vec<Delegate>,
+}
+
+impl Absence {
+    /// Nobody stands in, and nobody is reminded.
+    pub fn none() -> Self {
+        Self { chain_depth: 1, remind_after: None, escalate_after: None, delegates: Vec::new() }
+    }
+
+    /// How many steps up the chain may ever matter.
+    pub fn reach(&self) -> u32 {
+        self.chain_depth.max(if self.escalate_after.is_some() { 2 } else { 1 })
+    }
+}
+
+/// A person who stands in for a manager for a stated time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delegate {
+    /// The manager.
+    pub of: UserId,
+    /// Who stands in.
+    pub to: UserId,
+    /// The first day, in the policy's zone.
+    pub from: Date,
+    /// The last day.
+    pub until: Date,
 }
 
 /// What to do with a form that lacks what a decision needs.
@@ -57,6 +100,8 @@ pub struct Instance {
     pub kinds: Vec<Kind>,
     /// Who may give the second approval. Empty is nobody.
     pub provisioners: Vec<UserId>,
+    /// GitLab groups whose members, inherited ones included, may give it as well: full paths.
+    pub provisioner_groups: Vec<String>,
     /// The credential's name: `{issue_url}`, `{requester}`, `{expires_on}`.
     pub name_template: String,
 }
@@ -82,21 +127,25 @@ pub struct Pin {
 }
 
 impl Policy {
+    /// Whether a project is watched.
+    pub fn watches(&self, id: ProjectId, path: &str) -> bool {
+        self.projects.iter().any(|project| *project == id.to_string() || project.eq_ignore_ascii_case(path))
+    }
+
     /// The instance of that key.
     pub fn instance(&self, key: &str) -> Option<&Instance> {
         self.instances.iter().find(|instance| instance.key == key)
     }
 
-    /// The version of everything that shapes terms: the first 16 digits of a hash over it.
+    /// The version of everything that shapes terms at an instance: the first 16 digits of a hash over it.
     ///
     /// Who may approve is left out on purpose: it is asked anew at every look, and naming one more provisioner
-    /// need not void the approvals under way.
-    pub fn version(&self) -> String {
+    /// need not void the approvals under way. Nor do the other instances matter.
+    pub fn version(&self, instance: &Instance) -> String {
         let zone = self.zone.iana_name().unwrap_or("UTC");
-        let instances: Vec<_> =
-            self.instances.iter().map(|one| (&one.key, &one.kinds, &one.name_template)).collect();
+        let offered = (&instance.key, &instance.kinds, &instance.name_template);
         let ages = (self.approval_max_age.as_secs(), self.minimum_access_level);
-        let shaping = (zone, self.max_lifetime_days, self.on_incomplete, ages, instances);
+        let shaping = (zone, self.max_lifetime_days, self.on_incomplete, ages, offered);
         let text = serde_json::to_vec(&shaping).expect("strings and numbers always serialise");
         hex(&Sha256::digest(text))[..16].to_owned()
     }

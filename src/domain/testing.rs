@@ -91,9 +91,11 @@ pub(crate) fn policy() -> Policy {
         url: format!("https://{key}.zendesk.example"),
         kinds: vec![Kind::ApiToken],
         provisioners,
+        provisioner_groups: vec![],
         name_template: "{issue_url}".to_owned(),
     };
     Policy {
+        projects: vec!["company/access-requests".to_owned()],
         installation: "installation-1".to_owned(),
         marker: MARKER.to_owned(),
         titles: titles(),
@@ -103,6 +105,7 @@ pub(crate) fn policy() -> Policy {
         approval_max_age: jiff::SignedDuration::from_hours(14 * 24),
         pending_max: jiff::SignedDuration::from_hours(30 * 24),
         minimum_access_level: 15,
+        absence: crate::domain::policy::Absence::none(),
         instances: vec![
             instance("global", "Zendesk Global", vec![PROVISIONER, MANAGER]),
             instance("government", "Zendesk US Government", vec![]),
@@ -161,6 +164,7 @@ pub(crate) fn attempt(number: u32, state: AttemptState) -> Attempt {
         minted_at: made.then_some(intent_at),
         seen_listed: false,
         found_gone: false,
+        touched: false,
         delivery: sent.then(|| Delivery {
             id: format!("delivery{number}"),
             channel: "D1".to_owned(),
@@ -391,7 +395,7 @@ impl Look {
         let terms = self.terms();
         let IssueView::Seen(issue) = &self.snapshot.issue else { panic!("no issue is seen") };
         let (snapshot, policy, now) = (&self.snapshot, &self.policy, self.now);
-        let case = Case { snapshot, issue, author: AUTHOR, policy, terms: &terms, now };
+        let case = Case { snapshot, issue, author: AUTHOR, escalated: false, policy, terms: &terms, now };
         let pins = self.snapshot.project.pins.clone().expect("the tests pin labels");
         let first = judge_manager(&case, manager, &pins.manager);
         match role {
@@ -424,7 +428,7 @@ fn sound() -> Snapshot {
     let everybody = [AUTHOR, MANAGER, PROVISIONER, STRANGER, OURSELVES];
     Snapshot {
         key,
-        project: Project { set_up_at: Some(time("2026-11-01T00:00Z")), pins: Some(pins()) },
+        project: Project { set_up_at: Some(time("2026-11-01T00:00Z")), pins: Some(pins()), pins_doubt: None },
         adopted: false,
         halted: None,
         ourselves: OURSELVES,
@@ -447,6 +451,8 @@ fn sound() -> Snapshot {
         last_edit: None,
         origin: Origin::Here,
         accounts: everybody.map(|id| (id, Ok(account(id)))).into_iter().collect(),
+        groups: std::collections::BTreeMap::new(),
+        last_words: None,
         parties: Parties {
             beneficiary: Ok(Person {
                 id: AUTHOR,
@@ -454,6 +460,7 @@ fn sound() -> Snapshot {
                 email: Email("ada@example.com".to_owned()),
             }),
             manager: Ok(Manager { id: MANAGER, authority: authority() }),
+            ancestors: Ok(Vec::new()),
             slack: Ok(SlackPerson {
                 id: SlackUserId("U10".to_owned()),
                 team: "T1".to_owned(),

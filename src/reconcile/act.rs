@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::context::Context;
 use super::observe::Observation;
-use super::{entries, mint, take_away};
+use super::{entries, mint, remind, take_away};
 use crate::domain::phase::{Closing, Phase};
 use crate::domain::plan::{Action, Event, Plan};
 use crate::domain::record::{Attempt, AttemptState, Record, TakeAwayReason};
@@ -25,6 +25,8 @@ pub(super) struct Work<'a> {
     pub(super) claim: &'a mut Claim,
     pub(super) record: Record,
     pub(super) attempts: Vec<Attempt>,
+    /// Something at GitLab could not be done; it is tried again soon.
+    pub(super) unfinished: bool,
 }
 
 impl<'a> Work<'a> {
@@ -34,7 +36,7 @@ impl<'a> Work<'a> {
         for changed in &plan.attempts {
             put(&mut attempts, changed);
         }
-        Self { context, claim, record, attempts }
+        Self { context, claim, record, attempts, unfinished: false }
     }
 
     /// Writes down what was decided, if anything was.
@@ -85,6 +87,10 @@ impl<'a> Work<'a> {
         for action in actions {
             tracing::info!(issue.key = %self.claim.key, action = name(action), "carrying out");
             let changed = match action {
+                Action::Remind { to } => {
+                    remind::remind(self, to).await;
+                    false
+                }
                 Action::RemoveLabel { name } => self.remove_label(name).await,
                 Action::CloseIssue => self.close_issue().await?,
                 Action::Mint(mint) => mint::mint(self, mint).await?,
@@ -101,11 +107,12 @@ impl<'a> Work<'a> {
     }
 
     /// The decision was written down with its reason; the call itself is safe to repeat.
-    async fn remove_label(&self, name: &str) -> bool {
+    async fn remove_label(&mut self, name: &str) -> bool {
         match self.context.gitlab.remove_label(self.claim.key, name).await {
             Ok(()) => true,
             Err(error) => {
                 tracing::warn!(issue.key = %self.claim.key, error = %error, "a label could not be taken off");
+                self.unfinished = true;
                 false
             }
         }
@@ -114,6 +121,7 @@ impl<'a> Work<'a> {
     async fn close_issue(&mut self) -> Result<bool, StoreError> {
         if let Err(error) = self.context.gitlab.close_issue(self.claim.key).await {
             tracing::warn!(issue.key = %self.claim.key, error = %error, "the issue could not be closed");
+            self.unfinished = true;
             return Ok(false);
         }
         self.record.phase.set_closing(Closing::Seen);
@@ -218,16 +226,23 @@ fn not_found(attempt: &mut Attempt, now: Timestamp) -> &'static str {
     "mint.not_found"
 }
 
-/// Another failure: not again before the vendor's own wait, or half a minute doubled with each, up to a day.
+/// What a first failure waits where the vendor says nothing.
+const FIRST_WAIT: SignedDuration = SignedDuration::from_secs(30);
+/// The longest wait.
+const LONGEST_WAIT: SignedDuration = SignedDuration::from_hours(24);
+
+/// Another failure: not again before the vendor's own wait, or half a minute; doubled with each, up to a day.
 pub(super) fn put_off(attempt: &mut Attempt, now: Timestamp, after: Option<SignedDuration>) {
     attempt.failures = attempt.failures.saturating_add(1);
-    let doubled = 30_i64.saturating_mul(1 << attempt.failures.min(12).saturating_sub(1));
-    let wait = after.unwrap_or_else(|| SignedDuration::from_secs(doubled.min(24 * 60 * 60)));
-    attempt.not_before = now.checked_add(wait).ok();
+    // A vendor that says "one second" for an hour is not to be asked 3,600 times.
+    let first = after.unwrap_or(FIRST_WAIT).max(SignedDuration::from_secs(1));
+    let doubled = first.saturating_mul(1 << attempt.failures.min(18).saturating_sub(1));
+    attempt.not_before = now.checked_add(doubled.min(LONGEST_WAIT)).ok();
 }
 
 fn name(action: &Action) -> &'static str {
     match action {
+        Action::Remind { .. } => "remind",
         Action::RemoveLabel { .. } => "remove_label",
         Action::CloseIssue => "close_issue",
         Action::Mint(_) => "mint",

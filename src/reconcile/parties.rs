@@ -22,7 +22,9 @@ pub(super) async fn find(context: &Context, snapshot: &mut Snapshot, issue: &Iss
     let beneficiary = beneficiary(context, author, requester.as_deref()).await;
     let person = beneficiary.as_ref().map(|found| found.person.clone()).map_err(Clone::clone);
     let (manager, slack) = tokio::join!(manager(context, &beneficiary), slack(context, &person));
-    snapshot.parties = Parties { beneficiary: person, manager, slack, ..Parties::unknown(&Doubt::NoForm) };
+    let ancestors = ancestors(context, &person, &manager).await;
+    snapshot.parties =
+        Parties { beneficiary: person, manager, ancestors, slack, ..Parties::unknown(&Doubt::NoForm) };
     if let Ok(form) = form::check(&answers, policy, context.now()) {
         instance(context, snapshot, issue, &form).await;
     }
@@ -48,6 +50,14 @@ async fn name_everybody(context: &Context, snapshot: &mut Snapshot, issue: &Issu
     let mut people: Vec<UserId> = parties.manager.iter().map(|manager| manager.id).collect();
     people.extend(parties.beneficiary.iter().map(|person| person.id));
     people.extend(context.policy.instances.iter().flat_map(|instance| instance.provisioners.iter().copied()));
+    people.extend(parties.ancestors.iter().flatten().map(|one| one.id));
+    people.extend(context.policy.absence.delegates.iter().map(|one| one.to));
+    people.extend(
+        snapshot
+            .record
+            .iter()
+            .flat_map(|record| record.reminders.iter().flat_map(|one| one.to.iter().copied())),
+    );
     people.extend(issue.closed_by);
     people.sort_unstable();
     people.dedup();
@@ -123,6 +133,31 @@ async fn manager(context: &Context, beneficiary: &Result<Beneficiary, Doubt>) ->
         return Err(Doubt::InactiveInDirectory { who: Role::Manager });
     }
     Ok(Manager { id, authority: beneficiary.evidence.clone() })
+}
+
+/// Who is above the manager, as far as the policy lets them matter. Where the chain ends before, that is all.
+async fn ancestors(
+    context: &Context,
+    person: &Result<Person, Doubt>,
+    manager: &Result<Manager, Doubt>,
+) -> Result<Vec<Manager>, Doubt> {
+    let (Ok(person), Ok(manager)) = (person, manager) else { return Ok(Vec::new()) };
+    let mut seen = vec![person.id, manager.id];
+    let mut ancestors = Vec::new();
+    for _ in 1..context.policy.absence.reach() {
+        let below = by_id(context, *seen.last().unwrap_or(&manager.id), Role::Manager).await?;
+        let Some(id) = below.person.manager else { break };
+        if seen.contains(&id) {
+            return Err(Doubt::ManagersInACircle);
+        }
+        let above = by_id(context, id, Role::Manager).await?;
+        let Found { source, value, read_at, .. } = below;
+        if above.person.active {
+            ancestors.push(Manager { id, authority: Authority { source, value, read_at } });
+        }
+        seen.push(id);
+    }
+    Ok(ancestors)
 }
 
 async fn slack(context: &Context, person: &Result<Person, Doubt>) -> Result<SlackPerson, Doubt> {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 
+use super::approvers;
 use super::context::Context;
 use crate::domain::form::carries_marker;
 use crate::domain::ids::IssueKey;
@@ -17,7 +18,7 @@ use crate::store::{Project, StoreError};
 /// GitLab's index and our clock may disagree by less than this.
 const OVERLAP: SignedDuration = SignedDuration::from_hours(1);
 /// How often it is looked whether somebody asked for a sweep.
-const ASKED: std::time::Duration = std::time::Duration::from_secs(10);
+const ASKED: std::time::Duration = std::time::Duration::from_secs(2);
 
 /// Sweeps on a timer and when asked.
 #[derive(Debug)]
@@ -60,7 +61,7 @@ pub async fn sweep(context: &Context, only_wanted: bool) {
         tracing::error!(error = %error, "the projects could not be read");
         Vec::new()
     });
-    for project in projects {
+    for project in projects.into_iter().filter(|one| context.policy.watches(one.id, &one.path)) {
         if let Err(error) = sweep_project(context, &project).await {
             tracing::error!(project = project.path, error = %error, "a project could not be swept");
         }
@@ -69,6 +70,8 @@ pub async fn sweep(context: &Context, only_wanted: bool) {
 
 async fn sweep_project(context: &Context, project: &Project) -> Result<(), StoreError> {
     let begun = context.now();
+    // A change is alarmed and kept; that the labels cannot be read is found by the listing below as well.
+    let _ = approvers::pins_hold(context, project.id, &project.pins).await;
     let since = project.swept_to.unwrap_or(project.set_up_at).checked_sub(OVERLAP).ok();
     let issues = match context.gitlab.issues_updated_since(project.id, since).await {
         Ok(issues) => issues,

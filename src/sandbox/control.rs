@@ -84,7 +84,7 @@ fn change_accounts(world: &mut World, call: &Call) -> Reply {
     Ok(Answer::empty())
 }
 
-/// `{"state": …, "slack": {"deleted": …, "is_restricted": …}, "membership": {"access_level", "expires_at"} | null}`
+/// `{"state": …, "slack": {"deleted": …, "is_restricted": …, "bot_id": …}, "membership": {"access_level", "expires_at"} | null}`
 fn change_person(world: &mut World, call: &Call, id: &str) -> Reply {
     let user = id.parse().ok().and_then(|id: u64| world.gitlab.users.get_mut(&id));
     let user = user.ok_or_else(|| wrong("no such person"))?;
@@ -101,6 +101,9 @@ fn change_person(world: &mut World, call: &Call, id: &str) -> Reply {
         person.is_restricted = slack["is_restricted"].as_bool().unwrap_or(person.is_restricted);
         person.is_ultra_restricted =
             slack["is_ultra_restricted"].as_bool().unwrap_or(person.is_ultra_restricted);
+        if let Some(bot) = slack["bot_id"].as_str() {
+            person.bot_id = Some(bot.to_owned());
+        }
     }
     Ok(Answer::empty())
 }

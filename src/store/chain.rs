@@ -8,11 +8,11 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
 use crate::domain::terms::hex;
-use crate::secret::Secret;
+use crate::key::Key;
 
 /// The key and where the chain begins.
 pub(super) struct Chain {
-    key: Secret,
+    key: Key,
     genesis: String,
 }
 
@@ -28,7 +28,7 @@ pub(super) struct Link<'a> {
 }
 
 impl Chain {
-    pub(super) fn new(key: Secret, installation: &str) -> Self {
+    pub(super) fn new(key: Key, installation: &str) -> Self {
         let genesis = digest(&key, &[Some("countersign audit genesis 1"), Some(installation)]);
         Self { key, genesis }
     }
@@ -56,9 +56,8 @@ impl Chain {
 }
 
 /// Each field is 1, its length in bytes (64 bits, big-endian) and its bytes; a missing one is 0.
-fn digest(key: &Secret, fields: &[Option<&str>]) -> String {
-    let mut mac =
-        Hmac::<Sha256>::new_from_slice(key.expose().as_bytes()).expect("HMAC takes a key of any length");
+fn digest(key: &Key, fields: &[Option<&str>]) -> String {
+    let mut mac = Hmac::<Sha256>::new_from_slice(key.expose()).expect("HMAC takes a key of any length");
     for field in fields {
         if let Some(text) = field {
             mac.update(&[1]);
@@ -81,9 +80,9 @@ mod tests {
 
     #[test]
     fn every_field_the_key_and_the_installation_count() {
-        let chain = Chain::new(Secret::new("key".to_owned()), "here");
-        let other_key = Chain::new(Secret::new("yek".to_owned()), "here");
-        let there = Chain::new(Secret::new("key".to_owned()), "there");
+        let chain = Chain::new(Key::of_bytes(b"key".to_vec()), "here");
+        let other_key = Chain::new(Key::of_bytes(b"yek".to_vec()), "here");
+        let there = Chain::new(Key::of_bytes(b"key".to_vec()), "there");
         assert_ne!(chain.genesis(), other_key.genesis());
         assert_ne!(chain.genesis(), there.genesis());
         let mut hashes = vec![chain.hash(&link()), other_key.hash(&link())];
@@ -107,6 +106,6 @@ mod tests {
     fn the_canonical_form_is_the_documented_one() {
         // HMAC-SHA256("key", 0x01, length 1 in 64 bits, "a", 0x00), computed with Python's hmac.
         let expected = "93f59d63bc410a7709520192919122d7f9459780d0330494b976bd659489af86";
-        assert_eq!(digest(&Secret::new("key".to_owned()), &[Some("a"), None]), expected);
+        assert_eq!(digest(&Key::of_bytes(b"key".to_vec()), &[Some("a"), None]), expected);
     }
 }

@@ -21,7 +21,7 @@ use super::settings;
 use super::writer::Writer;
 use super::{Inner, Store};
 use crate::clock::{Randomness, SharedClock, random_id};
-use crate::secret::Secret;
+use crate::key::Key;
 
 const OLDEST_SQLITE: (u32, u32, u32) = (3, 51, 3);
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -36,7 +36,7 @@ impl Store {
         path: &Path,
         clock: SharedClock,
         randomness: &dyn Randomness,
-        audit_key: Secret,
+        audit_key: Key,
     ) -> Result<Self, StoreError> {
         create_private(path).await?;
         let pool = writing(path).await?;
@@ -114,7 +114,7 @@ fn migrator() -> Migrator {
 async fn prepare(
     connection: &mut SqliteConnection,
     fresh_id: String,
-    audit_key: Secret,
+    audit_key: Key,
 ) -> Result<(String, Chain), StoreError> {
     // `run` takes any `Acquire`, which the compiler cannot see to be `Send` in a task; this is what it calls.
     migrator().run_direct(None, &mut *connection, false).await?;
@@ -165,7 +165,7 @@ mod tests {
     #[tokio::test]
     async fn another_audit_key_is_refused() {
         let bench = Bench::new().await;
-        let other = Secret::new("another key".to_owned());
+        let other = Key::of_bytes(b"another key".to_vec());
         let opened = Store::open(&bench.path(), bench.clock.clone(), &SystemRandomness, other).await;
         assert!(matches!(opened, Err(StoreError::OtherKey)));
     }

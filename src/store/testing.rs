@@ -15,7 +15,7 @@ use crate::domain::phase::Phase;
 use crate::domain::record::{Attempt, AttemptState, Record, Slot};
 use crate::domain::snapshot::OrderKind;
 use crate::domain::terms::Kind;
-use crate::secret::Secret;
+use crate::key::Key;
 
 pub(super) const LEASE: SignedDuration = SignedDuration::from_secs(60);
 
@@ -35,7 +35,7 @@ impl Empty {
     pub(super) fn try_open(&self) -> impl Future<Output = Result<Store, StoreError>> + Send + 'static {
         let (path, clock) = (self.folder.path().join("test.db"), self.clock.clone());
         async move {
-            let key = Secret::new("the audit key of the tests".to_owned());
+            let key = Key::of_bytes("the audit key of the tests".as_bytes().to_vec());
             Store::open(&path, clock, &SystemRandomness, key).await
         }
     }
@@ -118,6 +118,8 @@ pub(super) fn record() -> Record {
         faults: Vec::new(),
         doubts: Vec::new(),
         attempt_floor: 0,
+        reminders: Vec::new(),
+        last_words: None,
         issue: IssueId(70),
         url: "https://gitlab.example/g/p/-/issues/1".to_owned(),
         author: UserId(3),
@@ -138,6 +140,7 @@ pub(super) fn attempt(number: u32) -> Attempt {
     Attempt {
         failures: 0,
         found_gone: false,
+        touched: false,
         not_before: None,
         number,
         generation: 1,

@@ -13,9 +13,9 @@ const LANDING: SignedDuration = SignedDuration::from_mins(1);
 const BETWEEN_LOOKS: SignedDuration = SignedDuration::from_mins(1);
 /// After three looks that found nothing, looks go on at this pace …
 const LATE_LOOKS: SignedDuration = SignedDuration::from_mins(10);
-/// … for this long.
+/// … until one of them is this long after the call.
 const LATE: SignedDuration = SignedDuration::from_hours(1);
-/// A secret that Slack does not take is held no longer than this.
+/// A secret that Slack does not take is held for less than this.
 const IN_HAND: SignedDuration = SignedDuration::from_mins(10);
 
 impl Draft<'_> {
@@ -71,8 +71,10 @@ impl Draft<'_> {
         }
     }
 
+    /// Counted by looks, not by the clock: whoever was down for that hour looks once more.
     fn late_look(&mut self, attempt: &Attempt) {
-        if self.now.duration_since(attempt.deadline) <= LATE {
+        let last = attempt.looks.last().map(|last| last.duration_since(attempt.deadline));
+        if last.is_none_or(|last| last < LATE) {
             self.look_after(attempt, LATE_LOOKS, LATE_LOOKS);
         }
     }
@@ -88,10 +90,12 @@ impl Draft<'_> {
             self.take_away(place, TakeAwayReason::SecretLost);
         } else if !self.wanted() {
             self.take_away(place, TakeAwayReason::RequestGone);
-        } else if self.now.duration_since(minted_at) > IN_HAND {
+        } else if self.now.duration_since(minted_at) >= IN_HAND {
             self.take_away(place, TakeAwayReason::DeliveryTooSlow);
         } else {
             let attempt = self.attempts[place].clone();
+            // Whatever wait Slack asks for: the secret is not held longer.
+            self.look_at(minted_at.saturating_add(IN_HAND).unwrap_or(self.now));
             self.act_when_ready(&attempt, Action::Send { attempt: number });
         }
     }

@@ -85,6 +85,8 @@ impl Draft<'_> {
         self.record.manager = Slot::above(watermark);
         self.record.provisioner = Slot::above(watermark);
         self.record.issued = None;
+        self.record.reminders.clear();
+        self.record.last_words = None;
         self.event("generation.begun", json!({"generation": self.record.generation, "watermark": watermark}));
         self.enter(Phase::New);
         self.notice_loss();

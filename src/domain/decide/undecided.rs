@@ -9,11 +9,12 @@ use crate::domain::approval::{
 use crate::domain::form::{self, AdminAccess, Fault, Form};
 use crate::domain::ids::CredentialId;
 use crate::domain::naming;
-use crate::domain::observed::Issue;
+use crate::domain::observed::{Issue, ListedToken};
 use crate::domain::phase::{BlockReason, Closing, DenyReason, Phase, WithdrawReason};
 use crate::domain::plan::{Action, Mint};
 use crate::domain::policy::{OnIncomplete, Pin};
 use crate::domain::record::{AttemptState, RefusalReason};
+use crate::domain::recovery::ours;
 use crate::domain::snapshot::{Doubt, Vendor};
 use crate::domain::terms::{Kind, Terms};
 
@@ -78,7 +79,7 @@ impl Draft<'_> {
             beneficiary: beneficiary.id,
             slack_user: slack.id.clone(),
             fields: form.fields.clone(),
-            policy: self.policy.version(),
+            policy: self.policy.version(instance),
         })
     }
 
@@ -86,7 +87,8 @@ impl Draft<'_> {
         self.status.terms = Some(terms.clone());
         let instance = self.policy.instance(&terms.instance);
         self.status.provisioners = instance.map(|one| one.provisioners.clone()).unwrap_or_default();
-        self.status.manager = self.snapshot.parties.manager.as_ref().ok().map(|manager| manager.id);
+        self.status.provisioner_groups =
+            instance.map(|one| one.provisioner_groups.clone()).unwrap_or_default();
     }
 
     /// Closed by somebody, denied by a label, waited too long, or asking for more than is needed.
@@ -98,6 +100,9 @@ impl Draft<'_> {
     ) -> bool {
         let end = if issue.open { self.said_no(issue, reading, terms) } else { self.closed(issue, terms) };
         let Some(phase) = end else { return self.waited_too_long() };
+        if matches!(phase, Phase::Denied { .. }) {
+            self.record.last_words.clone_from(&self.snapshot.last_words);
+        }
         self.leave(phase);
         true
     }
@@ -157,7 +162,8 @@ impl Draft<'_> {
 
     pub(super) fn case<'c>(&'c self, issue: &'c Issue, terms: &'c Result<Terms, Doubt>) -> Case<'c> {
         let (snapshot, policy) = (self.snapshot, self.policy);
-        Case { snapshot, issue, author: self.record.author, policy, terms, now: self.now }
+        let (author, escalated) = (self.record.author, self.record.escalated_at().is_some());
+        Case { snapshot, issue, author, escalated, policy, terms, now: self.now }
     }
 
     fn incomplete(&mut self, issue: &Issue, faults: Vec<Fault>) {
@@ -197,19 +203,28 @@ impl Draft<'_> {
             return;
         }
         let Some(pins) = self.snapshot.project.pins.clone() else {
-            return self.wait(Phase::AwaitingManager { since: self.now }, vec![Doubt::LabelsChanged]);
+            return self.wait(
+                Phase::AwaitingManager { since: self.now },
+                vec![self.snapshot.project.pins_doubt.clone().unwrap_or(Doubt::LabelsChanged)],
+            );
         };
         let manager = judge_manager(&self.case(issue, terms), &self.record.manager, &pins.manager);
         let case = self.case(issue, terms);
         let provisioner = judge_provisioner(&case, &self.record.provisioner, &pins.provisioner, &manager);
         self.take(Approver::Manager, &pins.manager, &manager);
         self.take(Approver::Provisioner, &pins.provisioner, &provisioner);
-        self.go_on(form, terms, [&manager, &provisioner]);
+        let mut doubts = self.doubts(terms, [&manager, &provisioner]);
+        doubts.extend(self.possible(issue, terms));
+        self.go_on(form, terms, ([&manager, &provisioner], doubts));
     }
 
-    fn go_on(&mut self, form: &Form, terms: &Result<Terms, Doubt>, verdicts: [&Verdict; 2]) {
+    fn go_on(
+        &mut self,
+        form: &Form,
+        terms: &Result<Terms, Doubt>,
+        (verdicts, doubts): ([&Verdict; 2], Vec<Doubt>),
+    ) {
         let since = self.now;
-        let doubts = self.doubts(terms, verdicts);
         let next = match verdicts {
             [Verdict::Counts(_), Verdict::Counts(_)] if doubts.is_empty() => Phase::Issuing { since },
             [Verdict::Counts(_), _] => Phase::AwaitingProvisioner { since },
@@ -254,8 +269,12 @@ impl Draft<'_> {
         if self.record.doubts != doubts {
             self.event("request.doubts", json!(doubts));
         }
+        let certain = doubts.is_empty();
         self.record.doubts = doubts;
         self.enter(phase);
+        if certain {
+            self.remind();
+        }
     }
 
     /// Both count. Everything is checked that can still stop it; then one attempt is begun.
@@ -271,6 +290,12 @@ impl Draft<'_> {
                 vec![Doubt::Unreachable { vendor: Vendor::Zendesk }],
             );
         };
+        if let Some(attempt) = self.landed_late(listing) {
+            return self.actions.push(Action::LookForUnanswered { attempt });
+        }
+        if self.is_there_already(listing, terms) {
+            return self.enter(Phase::Blocked { since, why: BlockReason::UnknownCredential });
+        }
         let listed_before: Vec<CredentialId> =
             listing.iter().filter(|token| token.name == terms.name).map(|token| token.id).collect();
         self.wait(Phase::Issuing { since }, Vec::new());
@@ -289,6 +314,24 @@ impl Draft<'_> {
         self.record.issued = Some(terms.clone());
         let (generation, terms) = (self.record.generation, terms.clone());
         self.actions.push(Action::Mint(Box::new(Mint { number, generation, terms, listed_before })));
+    }
+
+    /// An attempt that was given up as not found, and whose credential is listed now all the same.
+    fn landed_late(&self, listing: &[ListedToken]) -> Option<u32> {
+        let given_up = self.attempts.iter().filter(|attempt| attempt.state == AttemptState::NotFound);
+        let mut landed = given_up.filter(|attempt| !ours(attempt, &self.attempts, listing).is_empty());
+        landed.next().map(|attempt| attempt.number)
+    }
+
+    /// A live credential of exactly this name, made by our own user, that the ledger does not know: after a restored
+    /// backup it is the one that was handed over. A second one is not made beside it.
+    fn is_there_already(&self, listing: &[ListedToken], terms: &Terms) -> bool {
+        let known =
+            |token: &ListedToken| self.attempts.iter().any(|attempt| attempt.credential == Some(token.id));
+        let alive = |token: &&ListedToken| {
+            token.active && token.name == terms.name && token.creator == Some(terms.owner)
+        };
+        listing.iter().filter(alive).any(|token| !known(token))
     }
 
     fn tried_enough(&self) -> bool {

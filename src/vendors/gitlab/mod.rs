@@ -21,7 +21,7 @@ use super::Vendor;
 use super::error::VendorError;
 use super::http::Transport;
 use crate::domain::ids::{IssueId, IssueKey, LabelId, NoteId, ProjectId, UserId};
-use crate::domain::observed::{Account, Edit, Issue, LabelEvent, Note};
+use crate::domain::observed::{Account, Edit, Issue, LabelEvent, Membership, Note};
 use crate::secret::Secret;
 
 mod edit;
@@ -30,7 +30,7 @@ mod session;
 pub mod setup;
 mod shapes;
 
-use endpoints::{LastEdit, OneNote, UpdatedIssues};
+use endpoints::{GroupMember, LastEdit, OneNote, UpdatedIssues};
 use session::built;
 
 /// User names are at most this long at GitLab; anything longer names nobody.
@@ -177,6 +177,17 @@ impl GitLab {
         };
         let account = found.account(membership)?;
         if account.id == user { Ok(account) } else { Err(malformed()) }
+    }
+
+    /// A person's membership of a group, inherited ones included; `None`: not a member.
+    pub async fn group_member(&self, group: &str, user: UserId) -> Result<Option<Membership>, VendorError> {
+        let endpoint = GroupMember { group: group.to_owned(), user: number(user.0) };
+        match self.ask::<shapes::Member>("group_member", &endpoint).await {
+            Ok(member) => Ok(Some(member.membership())),
+            // GitLab answers the same for a group that is not there or not for us to see: nobody is a member of it.
+            Err(VendorError::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// Who has exactly this user name now, without regard to case.

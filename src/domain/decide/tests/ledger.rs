@@ -2,7 +2,8 @@
 
 use jiff::Timestamp;
 
-use crate::domain::ids::CredentialId;
+use crate::domain::ids::{CredentialId, ZendeskUserId};
+use crate::domain::observed::ListedToken;
 use crate::domain::phase::{BlockReason, Closing, EndReason, Phase, WithdrawReason};
 use crate::domain::plan::Action;
 use crate::domain::record::{Attempt, AttemptState, TakeAwayReason};
@@ -30,12 +31,37 @@ fn at(look: &Look, now: &str) -> (Vec<Action>, Option<Timestamp>) {
     (plan.actions, plan.next_look)
 }
 
+/// A credential of that name that our own user did not make.
+fn by_hand(id: i64) -> ListedToken {
+    ListedToken { creator: Some(ZendeskUserId(7)), ..token(id) }
+}
+
 #[test]
 fn what_was_listed_under_the_name_before_is_written_down() {
-    let other = crate::domain::observed::ListedToken { name: "other".to_owned(), ..token(2) };
-    let look =
-        Look::approved(NOW).with(|look| look.snapshot.listing = Some(Ok(vec![token(1), other, token(3)])));
-    assert_eq!(mints(&look.decide())[0].listed_before, [CredentialId(1), CredentialId(3)]);
+    let other = ListedToken { name: "other".to_owned(), ..token(2) };
+    let inactive = ListedToken { active: false, ..token(4) };
+    let listing = vec![by_hand(1), other, by_hand(3), inactive];
+    let look = Look::approved(NOW).with(|look| look.snapshot.listing = Some(Ok(listing)));
+    assert_eq!(mints(&look.decide())[0].listed_before, [CredentialId(1), CredentialId(3), CredentialId(4)]);
+}
+
+#[test]
+fn beside_a_live_credential_of_ours_that_nobody_remembers_no_second_one_is_made() {
+    let look = Look::approved(NOW).with(|look| look.snapshot.listing = Some(Ok(vec![token(1)])));
+    let plan = look.decide();
+    assert!(mints(&plan).is_empty());
+    let phase = plan.record.unwrap().phase;
+    assert!(matches!(phase, Phase::Blocked { why: BlockReason::UnknownCredential, .. }), "{phase:?}");
+}
+
+#[test]
+fn what_an_attempt_that_was_given_up_made_after_all_is_taken_away_first() {
+    let late = ListedToken { created_at: Some(time("2026-12-01T09:03:40Z")), ..token(1) };
+    let missing = looked(AttemptState::NotFound, &["2026-12-01T09:03:30Z"]);
+    let look = issuing(vec![missing]).with(|look| look.snapshot.listing = Some(Ok(vec![late])));
+    let plan = look.later("2026-12-01T09:04:00Z").decide();
+    assert!(mints(&plan).is_empty());
+    assert_eq!(plan.actions, [Action::LookForUnanswered { attempt: 1 }]);
 }
 
 #[test]
@@ -61,11 +87,18 @@ fn not_found_it_is_minted_anew_and_looked_for_for_an_hour_more() {
     assert_eq!(mints(&plan).len(), 1);
     assert_eq!(mints(&plan)[0].number, 2);
     let active = Phase::Active { since: time(NOW), ends_at: time(ENDS) };
-    let both = Look::in_phase(NOW, active, vec![missing, attempt(2, AttemptState::Delivered)]);
+    let beside = |missing: Attempt| {
+        Look::in_phase(NOW, active.clone(), vec![missing, attempt(2, AttemptState::Delivered)])
+    };
+    let both = beside(missing);
     assert_eq!(at(&both, "2026-12-01T09:13:29Z"), (vec![], Some(time("2026-12-01T09:13:30Z"))));
     assert_eq!(at(&both, "2026-12-01T09:13:30Z").0, [Action::LookForUnanswered { attempt: 1 }]);
-    assert_eq!(at(&both, "2026-12-01T10:00:30Z").0, [Action::LookForUnanswered { attempt: 1 }]);
-    assert_eq!(at(&both, "2026-12-01T10:00:31Z"), (vec![], Some(time(ENDS))));
+    let late = "2026-12-01T15:00:00Z";
+    assert_eq!(at(&both, late).0, [Action::LookForUnanswered { attempt: 1 }], "nobody looked after the hour");
+    let before = beside(looked(AttemptState::NotFound, &["2026-12-01T10:00:29Z"]));
+    assert_eq!(at(&before, late).0, [Action::LookForUnanswered { attempt: 1 }]);
+    let after = beside(looked(AttemptState::NotFound, &["2026-12-01T10:00:30Z"]));
+    assert_eq!(at(&after, late), (vec![], Some(time(ENDS))));
 }
 
 #[test]
@@ -103,8 +136,8 @@ fn a_message_that_slack_does_not_take_is_tried_for_ten_minutes() {
     };
     let look = issuing(vec![waiting]).in_hand(1);
     assert_eq!(at(&look, "2026-12-01T09:04:59Z"), (vec![], Some(time("2026-12-01T09:05Z"))));
-    assert_eq!(at(&look, "2026-12-01T09:10:00Z").0, [Action::Send { attempt: 1 }]);
-    let too_slow = look.later("2026-12-01T09:10:01Z").decide();
+    assert_eq!(at(&look, "2026-12-01T09:09:59Z").0, [Action::Send { attempt: 1 }]);
+    let too_slow = look.later("2026-12-01T09:10:00Z").decide();
     assert_eq!(too_slow.attempts[0].state, taking(TakeAwayReason::DeliveryTooSlow));
     assert_eq!(too_slow.attempts[0].not_before, None);
     assert_eq!(too_slow.actions, [Action::TakeAway { attempt: 1 }]);

@@ -1,0 +1,59 @@
+//! From a configuration file to what a command works with.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::ConfigFile;
+use super::output::{ExitStatus, Failure};
+use crate::clock::{SharedClock, SystemClock, SystemRandomness};
+use crate::config::{Config, Environment};
+use crate::service::{AssemblyError, Service, World};
+use crate::store::Store;
+use crate::vendors::http::Transport;
+
+/// The configuration, or all its faults.
+pub(super) fn config(file: &ConfigFile) -> Result<Config, Failure> {
+    config_at(&file.config)
+}
+
+pub(super) fn config_at(path: &Path) -> Result<Config, Failure> {
+    Config::load(path, &Environment::of_process()).map_err(|faults| Failure::usage(faults.to_string()))
+}
+
+/// The real world.
+pub(super) fn world() -> Result<World, Failure> {
+    let transport = Transport::over_network();
+    let transport = transport.map_err(|error| Failure::unavailable("no connection can be made", &error))?;
+    Ok(World { clock: Arc::new(SystemClock), randomness: Arc::new(SystemRandomness), transport })
+}
+
+/// The service, put together.
+pub(super) async fn service(config: &Config) -> Result<Service, Failure> {
+    Service::assemble(config, world()?).await.map_err(|error| assembly(&error))
+}
+
+pub(super) fn assembly(error: &AssemblyError) -> Failure {
+    match error {
+        AssemblyError::Store(error) => Failure::from(error.clone()),
+        AssemblyError::Directory(faults) => {
+            Failure { status: ExitStatus::Usage, message: faults.to_string(), hint: None }
+        }
+    }
+}
+
+/// The database alone.
+pub(super) async fn store(config: &Config) -> Result<Store, Failure> {
+    store_at(config, Arc::new(SystemClock)).await
+}
+
+/// The database alone, by another clock than the machine's.
+pub(super) async fn store_at(config: &Config, clock: SharedClock) -> Result<Store, Failure> {
+    Ok(Store::open(&config.store.path, clock, &SystemRandomness, config.audit.key.clone()).await?)
+}
+
+/// The account the command runs under, as the operating system tells it: part of the evidence, not of a decision.
+pub(super) fn operator() -> String {
+    let environment = Environment::of_process();
+    let name = ["SUDO_USER", "USER", "LOGNAME"].iter().find_map(|name| environment.get(name));
+    format!("command line ({})", name.unwrap_or("unknown account"))
+}

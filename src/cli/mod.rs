@@ -1,0 +1,108 @@
+//! The command line: one file a command.
+//!
+//! Data goes to standard output, words to standard error, both through `output` alone. A command ends in a
+//! [`Failure`] that carries its exit status and says what to do; it is printed once, in `main`.
+
+mod adopt;
+mod audit;
+mod demo;
+mod explain;
+mod issue;
+mod labels;
+mod load;
+mod orders;
+pub mod output;
+mod sandbox;
+mod serve;
+pub mod setup;
+mod show;
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+pub use output::{ExitStatus, Failure};
+
+use crate::domain::snapshot::OrderKind;
+
+/// Turns an approved access-request issue on GitLab into a Zendesk credential, and takes it away on its end date.
+#[derive(Debug, Parser)]
+#[command(version, about, max_term_width = 100)]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Watch the whole story with pretended vendors; nothing to configure.
+    Demo(demo::Arguments),
+    /// Run only the pretended vendors.
+    Sandbox(sandbox::Arguments),
+    /// Make what is missing in the GitLab project: labels, template, webhook.
+    Setup(setup::Arguments),
+    /// Run the service.
+    Serve(serve::Arguments),
+    /// Show all requests, or one with its history.
+    Show {
+        /// The issue: its URL, `PROJECT_ID#NUMBER`, or its number.
+        issue: Option<String>,
+        #[command(flatten)]
+        config: ConfigFile,
+    },
+    /// Look at a request now, and say what would happen next and why. Changes nothing.
+    Explain {
+        /// The issue: its URL, `PROJECT_ID#NUMBER`, or its number.
+        issue: String,
+        #[command(flatten)]
+        config: ConfigFile,
+    },
+    /// Take a request's credential away, or let none be issued.
+    Revoke(orders::Arguments),
+    /// Try again what is blocked.
+    Retry(orders::Arguments),
+    /// Treat an older issue as a request, or go on after another installation was noticed.
+    Adopt(adopt::Arguments),
+    /// The approval labels.
+    #[command(subcommand)]
+    Labels(labels::Command),
+    /// The audit chain.
+    #[command(subcommand)]
+    Audit(audit::Command),
+}
+
+/// Which configuration.
+#[derive(Debug, Clone, clap::Args)]
+pub struct ConfigFile {
+    /// The configuration file.
+    #[arg(long, value_name = "FILE", default_value = "countersign.toml")]
+    config: PathBuf,
+}
+
+/// Runs a command. `Ok` is its exit status.
+pub async fn run(arguments: Arguments) -> Result<ExitStatus, Failure> {
+    match arguments.command {
+        Command::Demo(arguments) => Box::pin(demo::run(arguments)).await,
+        Command::Sandbox(arguments) => sandbox::run(arguments).await,
+        Command::Setup(arguments) => Box::pin(setup::run(arguments)).await,
+        Command::Serve(arguments) => Box::pin(serve::run(arguments)).await,
+        Command::Show { issue, config } => show::run(issue, config).await,
+        Command::Explain { issue, config } => Box::pin(explain::run(issue, config)).await,
+        Command::Revoke(arguments) => Box::pin(orders::run(OrderKind::Revoke, arguments)).await,
+        Command::Retry(arguments) => Box::pin(orders::run(OrderKind::Retry, arguments)).await,
+        Command::Adopt(arguments) => Box::pin(adopt::run(arguments)).await,
+        Command::Labels(command) => labels::run(command).await,
+        Command::Audit(command) => audit::run(command).await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_tree_of_commands_is_sound() {
+        Arguments::command().debug_assert();
+    }
+}

@@ -1,0 +1,89 @@
+//! `countersign revoke` and `countersign retry`: a person's order, written down, then carried out at once.
+//!
+//! The order is durable before anything is done, so a running service would carry it out as well. The command
+//! does not wait for one: it works under the same lease, and says when the credential is proven gone.
+
+use std::time::Duration;
+
+use super::output::{ExitStatus, Failure, data, say};
+use super::{ConfigFile, issue, load};
+use crate::domain::ids::IssueKey;
+use crate::domain::phase::Phase;
+use crate::domain::record::Attempt;
+use crate::domain::snapshot::OrderKind;
+use crate::reconcile::Worker;
+use crate::service::Service;
+use crate::store::{NewOrder, Store};
+
+/// How long the command stays with it; after that the service, or the next start of it, goes on.
+const PATIENCE: Duration = Duration::from_mins(1);
+/// Between two looks at what became of it.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// Arguments of `revoke` and `retry`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// The issue: its URL, `PROJECT_ID#NUMBER`, or its number.
+    issue: String,
+    /// Why, for the audit chain and the comment.
+    #[arg(long, value_name = "TEXT")]
+    why: String,
+    #[command(flatten)]
+    config: ConfigFile,
+}
+
+pub(super) async fn run(kind: OrderKind, arguments: Arguments) -> Result<ExitStatus, Failure> {
+    let why = arguments.why.trim().to_owned();
+    if why.is_empty() {
+        return Err(Failure::usage("--why: say in a few words why; it is kept in the audit chain"));
+    }
+    let config = load::config(&arguments.config)?;
+    let service = load::service(&config).await?;
+    let store = service.context.store();
+    let key = issue::find(store, &arguments.issue).await?;
+    if store.request(key).await?.and_then(|request| request.record).is_none() {
+        return Err(Failure::usage(format!(
+            "{key} is no request that was seen; there is nothing to {}",
+            kind.key()
+        )));
+    }
+    store.give_order(NewOrder { key, kind, why, by: load::operator() }).await?;
+    say("The order is written down.");
+    carry_out(&service, key, kind).await
+}
+
+async fn carry_out(service: &Service, key: IssueKey, kind: OrderKind) -> Result<ExitStatus, Failure> {
+    let worker = Worker::new(std::sync::Arc::clone(&service.context));
+    let work = async {
+        loop {
+            worker.step_on(key).await?;
+            if let Some(outcome) = outcome(service.context.store(), key, kind).await? {
+                return Ok::<_, Failure>(outcome);
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    };
+    match tokio::time::timeout(PATIENCE, Box::pin(work)).await {
+        Ok(outcome) => {
+            data(outcome?);
+            Ok(ExitStatus::Done)
+        }
+        Err(_) => Err(Failure::not_true("It is not proven gone yet.").hint(
+            "the order stands: the service tries again until it is gone. `countersign show` tells how far it is",
+        )),
+    }
+}
+
+/// What came of it; `None` while it is under way.
+async fn outcome(store: &Store, key: IssueKey, kind: OrderKind) -> Result<Option<String>, Failure> {
+    if !store.open_orders(key).await?.is_empty() {
+        return Ok(None);
+    }
+    let Some(record) = store.request(key).await?.and_then(|request| request.record) else { return Ok(None) };
+    if kind == OrderKind::Retry {
+        return Ok(Some(format!("{}\t{}", record.phase.key(), record.url)));
+    }
+    let unsettled = store.attempts(key).await?.iter().any(Attempt::is_unsettled);
+    let over = !matches!(record.phase, Phase::Ending { .. });
+    Ok((over && !unsettled).then(|| format!("{}\t{}", record.phase.key(), record.url)))
+}

@@ -1,0 +1,50 @@
+//! `countersign sandbox`: only the vendors, for trying things by hand or with public client libraries.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde_json::json;
+
+use super::output::{ExitStatus, Failure, data, say};
+use crate::clock::{AdjustableClock, SystemRandomness};
+use crate::sandbox::{Options, Sandbox, home};
+use crate::shutdown;
+
+/// Arguments of `sandbox`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// Where to listen; port 0 picks a free one.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
+    listen: SocketAddr,
+    /// Where to write countersign.toml, maintainer.token and people.json.
+    #[arg(long, value_name = "DIR")]
+    home: PathBuf,
+}
+
+pub(super) async fn run(arguments: Arguments) -> Result<ExitStatus, Failure> {
+    let stop = shutdown::on_signal();
+    let options = Options {
+        listen: arguments.listen,
+        clock: AdjustableClock::running(),
+        randomness: Arc::new(SystemRandomness),
+    };
+    let sandbox = Sandbox::start(options).await.map_err(|error| {
+        Failure::unavailable(format_args!("cannot listen on {}", arguments.listen), &error)
+    })?;
+    home::write(&sandbox, &arguments.home).map_err(|error| {
+        Failure::unavailable(format_args!("cannot write to {}", arguments.home.display()), &error)
+    })?;
+    say(format_args!(
+        "The sandbox is up; its people and their tokens are in {}.",
+        arguments.home.join("people.json").display()
+    ));
+    data(json!({
+        "listening": sandbox.base_url(), "gitlab": sandbox.gitlab_url(), "slack": sandbox.slack_url(),
+        "zendesk": {"global": sandbox.zendesk_url("global"), "us-government": sandbox.zendesk_url("us-government")},
+        "home": arguments.home,
+    }));
+    stop.cancelled().await;
+    sandbox.stop().await;
+    Ok(ExitStatus::Done)
+}

@@ -1,0 +1,36 @@
+//! `countersign serve`: the service, until it is told to stop.
+
+use std::net::SocketAddr;
+
+use serde_json::json;
+use tokio::net::TcpListener;
+
+use super::output::{ExitStatus, Failure, data};
+use super::{ConfigFile, load};
+use crate::{shutdown, telemetry};
+
+/// Arguments of `serve`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    config: ConfigFile,
+    /// Listen here instead of where the configuration says; port 0 picks a free one.
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<SocketAddr>,
+}
+
+pub(super) async fn run(arguments: Arguments) -> Result<ExitStatus, Failure> {
+    let config = load::config(&arguments.config)?;
+    telemetry::start(config.log.format, &config.log.filter);
+    let service = load::service(&config).await?;
+    let stop = shutdown::on_signal();
+    let address = arguments.listen.unwrap_or(config.server.listen);
+    let bound = TcpListener::bind(address).await.and_then(|listener| Ok((listener.local_addr()?, listener)));
+    let (address, listener) =
+        bound.map_err(|error| Failure::unavailable(format_args!("cannot listen on {address}"), &error))?;
+    data(json!({"listening": format!("http://{address}")}));
+    tracing::info!(%address, "ready");
+    let served = service.run(listener, stop).await;
+    served.map_err(|error| Failure::unavailable("the door", &error))?;
+    Ok(ExitStatus::Done)
+}

@@ -1,0 +1,54 @@
+//! A person says that this installation is the one to go on: every comment of ours gets our own seal.
+//!
+//! Only then is the halt lifted, so that no comment of the other one can halt us again.
+
+use serde_json::json;
+
+use super::context::Context;
+use super::observe::HALTED;
+use crate::domain::comment::{Seal, read_seal, sealed, unsealed};
+use crate::domain::form::carries_marker;
+use crate::domain::observed::Note;
+use crate::store::{Entry, StoreError};
+use crate::vendors::VendorError;
+
+/// Why not everything could be taken over. What was is; running it again goes on.
+#[derive(Debug, thiserror::Error)]
+pub enum AdoptError {
+    /// The database.
+    #[error("the database")]
+    Store(#[from] StoreError),
+    /// GitLab.
+    #[error("{0}")]
+    Vendor(#[from] VendorError),
+}
+
+/// Takes over every comment that another installation, or a later state of this one, wrote. How many. `by`: who says so.
+pub async fn adopt_all(context: &Context, by: &str) -> Result<usize, AdoptError> {
+    let ourselves = context.ourselves().await?;
+    let entry = Entry { kind: "installation.adopted".into(), key: None, detail: json!({"by": by}) };
+    let head = context.store.append(vec![entry]).await?;
+    let own =
+        Seal { installation: context.store.installation().to_owned(), sequence: head.seq, head: head.hash };
+    let mut taken = 0;
+    for project in context.store.projects().await? {
+        for issue in context.gitlab.issues_updated_since(project.id, None).await? {
+            let remembered = context.store.request(issue.key).await?.is_some_and(|row| row.record.is_some());
+            if !remembered && !carries_marker(&issue.description, &context.policy.marker) {
+                continue;
+            }
+            let foreign = |note: &&Note| {
+                let seal = read_seal(&note.body).filter(|_| !note.system && note.author == Some(ourselves));
+                seal.is_some_and(|seal| seal.installation != own.installation || seal.sequence > own.sequence)
+            };
+            for note in context.gitlab.notes(issue.key).await?.iter().filter(foreign) {
+                context.gitlab.edit_note(issue.key, note.id, &sealed(unsealed(&note.body), &own)).await?;
+                taken += 1;
+            }
+        }
+    }
+    context.store.remove_setting(HALTED).await?;
+    // What was held back goes on now, and every comment says so.
+    context.store.mark_all_unfinished().await?;
+    Ok(taken)
+}

@@ -1,0 +1,325 @@
+//! The program as it is shipped: three processes, and people who know nothing but HTTP.
+//!
+//! What should happen is asked for again and again until it is so; the bound is there so that a failure ends.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
+
+use reqwest::{Client, Method};
+use serde_json::{Value, json};
+
+const BOUND: Duration = Duration::from_mins(1);
+
+fn countersign() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_countersign"))
+}
+
+/// A process that says where it listens, and is ended when dropped.
+struct Running {
+    child: Child,
+    address: String,
+}
+
+impl Running {
+    fn start(command: &mut Command, log: &Path) -> Self {
+        let log = std::fs::File::create(log).unwrap();
+        let mut child = command.stdout(Stdio::piped()).stderr(log).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+        let said: Value =
+            serde_json::from_str(&line).unwrap_or_else(|_| panic!("no line of JSON, but {line:?}"));
+        Self { address: said["listening"].as_str().unwrap().to_owned(), child }
+    }
+
+    /// Asks it to stop as systemd does, and gives its exit status.
+    #[cfg(unix)]
+    fn terminate(mut self) -> Option<i32> {
+        Command::new("kill").arg(self.child.id().to_string()).status().unwrap();
+        self.child.wait().unwrap().code()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+struct Town {
+    folder: tempfile::TempDir,
+    sandbox: Running,
+    serve: Running,
+    http: Client,
+    people: Value,
+}
+
+impl Town {
+    fn build() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let home = folder.path().join("home");
+        let sandbox = Running::start(
+            countersign().args(["sandbox", "--listen", "127.0.0.1:0", "--home"]).arg(&home),
+            &folder.path().join("sandbox.log"),
+        );
+        let mut serve = countersign();
+        serve
+            .arg("serve")
+            .arg("--config")
+            .arg(home.join("countersign.toml"))
+            .args(["--listen", "127.0.0.1:0"]);
+        let serve = Running::start(&mut serve, &folder.path().join("serve.log"));
+        let people = std::fs::read_to_string(home.join("people.json")).unwrap();
+        let http = Client::new();
+        Self { folder, sandbox, serve, http, people: serde_json::from_str(&people).unwrap() }
+    }
+
+    fn home(&self, name: &str) -> PathBuf {
+        self.folder.path().join("home").join(name)
+    }
+
+    fn command(&self, arguments: &[&str]) -> Output {
+        countersign().args(arguments).arg("--config").arg(self.home("countersign.toml")).output().unwrap()
+    }
+
+    fn set_up(&self) -> String {
+        let url = format!("{}/hooks/gitlab", self.serve.address);
+        let token = self.home("maintainer.token").display().to_string();
+        let done = self.command(&["setup", "--maintainer-token-file", &token, "--webhook-url", &url]);
+        assert_eq!(done.status.code(), Some(0), "{}", String::from_utf8_lossy(&done.stderr));
+        String::from_utf8(done.stdout).unwrap()
+    }
+
+    fn person(&self, role: &str) -> &Value {
+        self.people["people"].as_array().unwrap().iter().find(|person| person["role"] == role).unwrap()
+    }
+
+    async fn gitlab(&self, role: &str, method: Method, path: &str, body: Value) -> Value {
+        let project = &self.people["project"]["id"];
+        let url = format!("{}/gitlab/api/v4/projects/{project}/{path}", self.sandbox.address);
+        let token = self.person(role)["gitlab_token"].as_str().unwrap();
+        let mut request = self.http.request(method, url).header("PRIVATE-TOKEN", token);
+        if !body.is_null() {
+            request = request.json(&body);
+        }
+        let answer = request.send().await.unwrap();
+        assert!(answer.status().is_success(), "{role} at {path}: {}", answer.status());
+        answer.json().await.unwrap()
+    }
+
+    async fn opens(&self, description: &str) -> (i64, String) {
+        let body = json!({"title": "API access", "description": description});
+        let issue = self.gitlab("requester", Method::POST, "issues", body).await;
+        (issue["iid"].as_i64().unwrap(), issue["web_url"].as_str().unwrap().to_owned())
+    }
+
+    async fn labels(&self, role: &str, iid: i64, label: &str) {
+        self.gitlab(role, Method::PUT, &format!("issues/{iid}"), json!({"add_labels": label})).await;
+    }
+
+    async fn notes(&self, iid: i64) -> Vec<String> {
+        let notes =
+            self.gitlab("owner", Method::GET, &format!("issues/{iid}/notes?per_page=100"), Value::Null).await;
+        let notes = notes.as_array().unwrap().iter().filter(|note| note["system"] == false);
+        notes.map(|note| note["body"].as_str().unwrap().to_owned()).collect()
+    }
+
+    async fn issue_labels(&self, iid: i64) -> Value {
+        self.gitlab("owner", Method::GET, &format!("issues/{iid}"), Value::Null).await["labels"].clone()
+    }
+
+    /// Waits until the one comment says this.
+    async fn comment_says(&self, iid: i64, words: &str) -> String {
+        let asking = async {
+            loop {
+                if let [comment] = self.notes(iid).await.as_slice()
+                    && comment.contains(words)
+                {
+                    return comment.clone();
+                }
+                tokio::task::yield_now().await;
+            }
+        };
+        let Ok(comment) = tokio::time::timeout(BOUND, asking).await else {
+            panic!("not one comment says “{words}”, but {:#?}", self.notes(iid).await)
+        };
+        comment
+    }
+
+    async fn tokens(&self, name: &str) -> Vec<Value> {
+        let instance = &self.people["instances"][0];
+        let text = |name: &str| instance[name].as_str().unwrap();
+        let login = format!("{}/token", text("admin_email"));
+        let request = self.http.get(format!("{}/api/v2/api_tokens", text("url")));
+        let list: Value = request
+            .basic_auth(login, Some(text("admin_api_token")))
+            .send()
+            .await
+            .unwrap()
+            .json()
+            .await
+            .unwrap();
+        list["api_tokens"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|token| token["description"] == name)
+            .cloned()
+            .collect()
+    }
+
+    async fn works(&self, secret: &str) -> u16 {
+        let instance = &self.people["instances"][0];
+        let url = format!("{}/api/v2/users/me", instance["url"].as_str().unwrap());
+        let login = format!("{}/token", instance["admin_email"].as_str().unwrap());
+        self.http.get(url).basic_auth(login, Some(secret)).send().await.unwrap().status().as_u16()
+    }
+
+    async fn messages(&self, role: &str) -> Vec<Value> {
+        let token = self.person(role)["slack_token"].as_str().unwrap();
+        let base = format!("{}/slack/api", self.sandbox.address);
+        let ask = |url: String| self.http.get(url).bearer_auth(token);
+        let list: Value =
+            ask(format!("{base}/conversations.list?types=im")).send().await.unwrap().json().await.unwrap();
+        let mut messages = Vec::new();
+        for channel in list["channels"].as_array().unwrap() {
+            let url = format!("{base}/conversations.history?channel={}", channel["id"].as_str().unwrap());
+            let history: Value = ask(url).send().await.unwrap().json().await.unwrap();
+            messages.extend(history["messages"].as_array().unwrap().iter().cloned());
+        }
+        messages
+    }
+}
+
+/// The shipped template, filled in, ending well ahead of the machine's own date.
+fn filled_in() -> String {
+    let now = countersign::clock::Clock::now(&countersign::clock::SystemClock);
+    let day = now.checked_add(jiff::SignedDuration::from_hours(24 * 20)).unwrap().to_string();
+    let template = std::fs::read_to_string(
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/gitlab/API_Token_Request.md"),
+    );
+    template
+        .unwrap()
+        .replace("- [ ] Zendesk Global", "- [x] Zendesk Global")
+        .replace("- [ ] API token", "- [x] API token")
+        .replace("### Business purpose\n", "### Business purpose\n\nExport tickets.\n")
+        .replace("### Why admin access is needed\n", "### Why admin access is needed\n\nAll groups.\n")
+        .replace("### Remove on\n", &format!("### Remove on\n\n{}\n", &day[..10]))
+}
+
+fn secret_in(message: &Value) -> String {
+    let blocks = message["blocks"].as_array().unwrap();
+    blocks.iter().find_map(|block| block["elements"][0]["elements"][0]["text"].as_str()).unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn sandbox_setup_serve_and_revoke_as_processes() {
+    let town = Town::build();
+    let before = town
+        .gitlab("requester", Method::POST, "issues", json!({"title": "early", "description": filled_in()}))
+        .await;
+    let first = town.set_up();
+    assert!(first.contains("webhook") && first.contains("created"), "{first}");
+    let second = town.set_up();
+    assert!(second.lines().all(|line| line.ends_with("already there")), "{second}");
+
+    let (iid, url) = town.opens(&filled_in()).await;
+    town.comment_says(iid, "Waiting for the manager").await;
+    for (role, label, why) in [
+        ("provisioner", "provisioner-approved", "approves first"),
+        ("colleague", "manager-approved", "only @kim"),
+        ("requester", "manager-approved", "nobody approves an issue that they opened"),
+    ] {
+        town.labels(role, iid, label).await;
+        town.comment_says(iid, why).await;
+        assert_eq!(town.tokens(&url).await, Vec::<Value>::new());
+    }
+    town.labels("manager", iid, "manager-approved").await;
+    town.comment_says(iid, "Waiting for the provisioner").await;
+    town.labels("provisioner", iid, "provisioner-approved").await;
+    town.comment_says(iid, "Access request: Active").await;
+    assert_eq!(town.tokens(&url).await.len(), 1);
+    let messages = town.messages("requester").await;
+    assert_eq!(messages.len(), 1);
+    let secret = secret_in(&messages[0]);
+    assert_eq!(town.works(&secret).await, 200);
+
+    let shown = town.command(&["show", &url]);
+    let explained = town.command(&["explain", &url]);
+    let revoked = town.command(&["revoke", &url, "--why", "no longer needed"]);
+    assert_eq!(revoked.status.code(), Some(0), "{}", String::from_utf8_lossy(&revoked.stderr));
+    assert_eq!(town.tokens(&url).await, Vec::<Value>::new());
+    assert_eq!(town.works(&secret).await, 401);
+    assert!(town.comment_says(iid, "Access request: Ended").await.contains("no longer needed"));
+    assert_eq!(town.command(&["audit", "verify"]).status.code(), Some(0));
+
+    let early = before["iid"].as_i64().unwrap();
+    assert_eq!(town.notes(early).await, Vec::<String>::new(), "an issue older than the set-up is left alone");
+    for output in [shown, explained, revoked] {
+        for text in [output.stdout, output.stderr] {
+            assert!(!String::from_utf8_lossy(&text).contains(&secret), "a command shows the secret");
+        }
+    }
+    let folder = town.folder.path().to_owned();
+    let Town { serve, .. } = town;
+    #[cfg(unix)]
+    assert_eq!(serve.terminate(), Some(0));
+    for file in ["serve.log", "home/countersign.db", "home/countersign.db-wal"] {
+        let content = std::fs::read(folder.join(file)).unwrap_or_default();
+        assert!(
+            !content.windows(secret.len()).any(|window| window == secret.as_bytes()),
+            "the secret is in {file}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn issues_that_are_no_requests_are_left_alone_labelled_or_not() {
+    let town = Town::build();
+    town.set_up();
+    let (plain, _) = town.opens("We need more chairs.").await;
+    town.labels("manager", plain, "manager-approved").await;
+    town.labels("provisioner", plain, "provisioner-approved").await;
+    // Webhooks are looked at in order of arrival: once a later request has its comment, these were looked at.
+    let (request, _) = town.opens(&filled_in()).await;
+    town.comment_says(request, "Waiting for the manager").await;
+    assert_eq!(town.notes(plain).await, Vec::<String>::new());
+    assert_eq!(town.issue_labels(plain).await, json!(["manager-approved", "provisioner-approved"]));
+}
+
+#[test]
+fn the_demo_comes_true_and_tells_when_a_vendor_refuses() {
+    let story = countersign().args(["demo", "--once"]).output().unwrap();
+    let told = String::from_utf8_lossy(&story.stdout);
+    assert_eq!(story.status.code(), Some(0), "{told}\n{}", String::from_utf8_lossy(&story.stderr));
+    assert!(told.contains("The story came true."), "{told}");
+    for (vendor, words) in [
+        ("gitlab", "GitLab does not show who applied the labels"),
+        ("zendesk", "Zendesk refuses to create this credential"),
+        ("slack", "Slack refuses to deliver the message"),
+    ] {
+        let story = countersign().args(["demo", "--once", "--break", vendor]).output().unwrap();
+        let told = String::from_utf8_lossy(&story.stdout);
+        assert_eq!(story.status.code(), Some(1), "{told}");
+        assert!(told.contains(words), "{told}");
+        assert!(told.contains("API tokens named with the issue's URL at Zendesk: 0"), "{told}");
+    }
+}
+
+#[test]
+fn every_fault_of_the_configuration_is_a_line_and_the_status_is_two() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("countersign.toml");
+    std::fs::write(&file, "[gitlab]\nurl = \"nonsense\"\ntypo = 1\n[policy]\nzone = \"Mars\"\n").unwrap();
+    let ended = countersign().arg("serve").arg("--config").arg(&file).output().unwrap();
+    assert_eq!(ended.status.code(), Some(2));
+    let told = String::from_utf8(ended.stderr).unwrap();
+    for key in
+        ["gitlab.url", "gitlab.typo", "gitlab.projects", "policy.zone", "slack.token_file", "instances"]
+    {
+        assert!(told.lines().any(|line| line.contains(key)), "{key} is not in\n{told}");
+    }
+    assert!(ended.stdout.is_empty());
+}

@@ -1,0 +1,34 @@
+//! The log of the whole test run, kept so that it can be searched for secrets.
+
+use std::io::Write;
+use std::sync::{Mutex, Once};
+
+static LOG: Mutex<Vec<u8>> = Mutex::new(Vec::new());
+static ONCE: Once = Once::new();
+
+struct Kept;
+
+impl Write for Kept {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        LOG.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Keeps everything that is logged from now on: ours at every level, the libraries' from debug.
+pub(super) fn capture() {
+    ONCE.call_once(|| {
+        let filter = tracing_subscriber::EnvFilter::builder().parse_lossy("debug,countersign=trace");
+        tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false).with_writer(|| Kept).init();
+    });
+}
+
+pub(super) fn captured() -> Vec<u8> {
+    let log = LOG.lock().unwrap().clone();
+    assert!(!log.is_empty(), "a log that keeps nothing proves nothing");
+    log
+}
