@@ -15,7 +15,7 @@
 //! ```
 //!
 //! `domain` uses nothing of ours but `secret`. `store` and `vendors` use `domain`; `directory` uses `domain`.
-//! `reconcile` uses all of these. `web` knows only the door. `sandbox` uses nothing but `clock`, so that a
+//! `reconcile` uses all of these. `web` uses `store` and `domain`. `sandbox` uses nothing but `clock`, so that a
 //! misreading in a client cannot hide in its fake. `cli` puts it together.
 
 pub mod cli;

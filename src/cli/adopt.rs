@@ -24,14 +24,19 @@ pub(super) async fn run(arguments: Arguments) -> Result<ExitStatus, Failure> {
     let config = load::config(&arguments.config)?;
     let service = load::service(&config).await?;
     let Some(text) = arguments.issue else {
-        let taken = adopt_all(&service.context).await?;
+        let taken = adopt_all(&service.context, &load::operator()).await?;
         say("Issuing goes on. Make sure that no other installation watches these projects.");
         data(format_args!("{taken} comments taken over"));
         return Ok(ExitStatus::Done);
     };
     let store = service.context.store();
     let key = issue::find(store, &text).await?;
-    store.adopt(key, Entry { kind: "request.adopted".into(), key: Some(key), detail: json!({}) }).await?;
+    store
+        .adopt(
+            key,
+            Entry { kind: "request.adopted".into(), key: Some(key), detail: json!({"by": load::operator()}) },
+        )
+        .await?;
     say("It is looked at as a request from now on, if it carries the template's marker line.");
     data(key);
     Ok(ExitStatus::Done)

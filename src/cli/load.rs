@@ -50,3 +50,10 @@ pub(super) async fn store(config: &Config) -> Result<Store, Failure> {
 pub(super) async fn store_at(config: &Config, clock: SharedClock) -> Result<Store, Failure> {
     Ok(Store::open(&config.store.path, clock, &SystemRandomness, config.audit.key.clone()).await?)
 }
+
+/// The account the command runs under, as the operating system tells it: part of the evidence, not of a decision.
+pub(super) fn operator() -> String {
+    let environment = Environment::of_process();
+    let name = ["SUDO_USER", "USER", "LOGNAME"].iter().find_map(|name| environment.get(name));
+    format!("command line ({})", name.unwrap_or("unknown account"))
+}

@@ -47,16 +47,9 @@ pub(super) async fn run(kind: OrderKind, arguments: Arguments) -> Result<ExitSta
             kind.key()
         )));
     }
-    store.give_order(NewOrder { key, kind, why, by: operator() }).await?;
+    store.give_order(NewOrder { key, kind, why, by: load::operator() }).await?;
     say("The order is written down.");
     carry_out(&service, key, kind).await
-}
-
-/// The account the command runs under, as the operating system tells it: part of the evidence, not of a decision.
-fn operator() -> String {
-    let environment = crate::config::Environment::of_process();
-    let name = ["SUDO_USER", "USER", "LOGNAME"].iter().find_map(|name| environment.get(name));
-    format!("command line ({})", name.unwrap_or("unknown account"))
 }
 
 async fn carry_out(service: &Service, key: IssueKey, kind: OrderKind) -> Result<ExitStatus, Failure> {

@@ -72,7 +72,15 @@ impl Display for Failure {
 
 impl From<crate::store::StoreError> for Failure {
     fn from(error: crate::store::StoreError) -> Self {
-        Self::unavailable("the database", &error)
+        use crate::store::StoreError;
+        let failure = Self::unavailable("the database", &error);
+        match error {
+            // Trying again will not help: somebody must change the configuration or the program.
+            StoreError::OtherKey | StoreError::OtherRelease(_) | StoreError::TooOld { .. } => {
+                Self { status: ExitStatus::Usage, ..failure }
+            }
+            _ => failure,
+        }
     }
 }
 

@@ -242,11 +242,7 @@ fn bind(case: &Case<'_>, slot: &Slot, event: &LabelEvent, approval: Approval<'_>
         if bound.digest != terms.digest() {
             return Err(RefusalReason::TermsChanged { differences: bound.terms.differences(terms) }.into());
         }
-    } else if case
-        .snapshot
-        .last_edit
-        .is_some_and(|edit| edit.at.saturating_add(EDIT_MARGIN).is_ok_and(|at| at > event.at))
-    {
+    } else if case.snapshot.last_edit.is_some_and(|edit| event.at.duration_since(edit.at) < EDIT_MARGIN) {
         return Err(RefusalReason::EditedSince.into());
     }
     if case.now.duration_since(event.at) > case.policy.approval_max_age {
@@ -264,3 +260,6 @@ fn bind(case: &Case<'_>, slot: &Slot, event: &LabelEvent, approval: Approval<'_>
         authority: approval.authority,
     }))
 }
+
+#[cfg(test)]
+mod tests;

@@ -21,4 +21,6 @@ pub mod record;
 pub mod recovery;
 pub mod snapshot;
 pub mod terms;
+#[cfg(test)]
+pub(crate) mod testing;
 pub mod text;

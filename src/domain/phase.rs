@@ -139,6 +139,8 @@ pub enum BlockReason {
         /// Slack's error code.
         code: String,
     },
+    /// Zendesk has a live credential of this name, made by us, that we do not remember.
+    UnknownCredential,
     /// Three attempts of this generation failed.
     TooManyAttempts,
 }

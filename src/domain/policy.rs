@@ -94,16 +94,15 @@ impl Policy {
         self.instances.iter().find(|instance| instance.key == key)
     }
 
-    /// The version of everything that shapes terms: the first 16 digits of a hash over it.
+    /// The version of everything that shapes terms at an instance: the first 16 digits of a hash over it.
     ///
     /// Who may approve is left out on purpose: it is asked anew at every look, and naming one more provisioner
-    /// need not void the approvals under way.
-    pub fn version(&self) -> String {
+    /// need not void the approvals under way. Nor do the other instances matter.
+    pub fn version(&self, instance: &Instance) -> String {
         let zone = self.zone.iana_name().unwrap_or("UTC");
-        let instances: Vec<_> =
-            self.instances.iter().map(|one| (&one.key, &one.kinds, &one.name_template)).collect();
+        let offered = (&instance.key, &instance.kinds, &instance.name_template);
         let ages = (self.approval_max_age.as_secs(), self.minimum_access_level);
-        let shaping = (zone, self.max_lifetime_days, self.on_incomplete, ages, instances);
+        let shaping = (zone, self.max_lifetime_days, self.on_incomplete, ages, offered);
         let text = serde_json::to_vec(&shaping).expect("strings and numbers always serialise");
         hex(&Sha256::digest(text))[..16].to_owned()
     }

@@ -27,6 +27,9 @@ pub struct Record {
     pub generation: u32,
     /// When this generation began.
     pub generation_since: Timestamp,
+    /// Label events up to this one belong to earlier generations.
+    #[serde(default)]
+    pub watermark: EventId,
     /// Where it stands.
     pub phase: Phase,
     /// The manager's approval.
@@ -193,6 +196,9 @@ pub struct Attempt {
     pub minted_at: Option<Timestamp>,
     /// Whether it was ever seen in a list: only then does "not listed" mean gone at once.
     pub seen_listed: bool,
+    /// We asked Zendesk to delete it.
+    #[serde(default)]
+    pub touched: bool,
     /// It was gone before we took it away.
     #[serde(default)]
     pub found_gone: bool,

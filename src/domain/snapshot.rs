@@ -190,6 +190,8 @@ pub enum Doubt {
     TokensSwitchedOff,
     /// The approval labels are not pinned, or are no longer what was pinned.
     LabelsChanged,
+    /// The credential's name would be longer than Zendesk takes.
+    NameTooLong,
     /// The instance of the form is not in the configuration any more.
     UnknownInstance,
 }

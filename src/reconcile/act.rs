@@ -25,6 +25,8 @@ pub(super) struct Work<'a> {
     pub(super) claim: &'a mut Claim,
     pub(super) record: Record,
     pub(super) attempts: Vec<Attempt>,
+    /// Something at GitLab could not be done; it is tried again soon.
+    pub(super) unfinished: bool,
 }
 
 impl<'a> Work<'a> {
@@ -34,7 +36,7 @@ impl<'a> Work<'a> {
         for changed in &plan.attempts {
             put(&mut attempts, changed);
         }
-        Self { context, claim, record, attempts }
+        Self { context, claim, record, attempts, unfinished: false }
     }
 
     /// Writes down what was decided, if anything was.
@@ -101,11 +103,12 @@ impl<'a> Work<'a> {
     }
 
     /// The decision was written down with its reason; the call itself is safe to repeat.
-    async fn remove_label(&self, name: &str) -> bool {
+    async fn remove_label(&mut self, name: &str) -> bool {
         match self.context.gitlab.remove_label(self.claim.key, name).await {
             Ok(()) => true,
             Err(error) => {
                 tracing::warn!(issue.key = %self.claim.key, error = %error, "a label could not be taken off");
+                self.unfinished = true;
                 false
             }
         }
@@ -114,6 +117,7 @@ impl<'a> Work<'a> {
     async fn close_issue(&mut self) -> Result<bool, StoreError> {
         if let Err(error) = self.context.gitlab.close_issue(self.claim.key).await {
             tracing::warn!(issue.key = %self.claim.key, error = %error, "the issue could not be closed");
+            self.unfinished = true;
             return Ok(false);
         }
         self.record.phase.set_closing(Closing::Seen);
@@ -221,7 +225,7 @@ fn not_found(attempt: &mut Attempt, now: Timestamp) -> &'static str {
 /// Another failure: not again before the vendor's own wait, or half a minute doubled with each, up to a day.
 pub(super) fn put_off(attempt: &mut Attempt, now: Timestamp, after: Option<SignedDuration>) {
     attempt.failures = attempt.failures.saturating_add(1);
-    let doubled = 30_i64.saturating_mul(1 << attempt.failures.min(12).saturating_sub(1));
+    let doubled = 30_i64.saturating_mul(1 << attempt.failures.clamp(1, 13).saturating_sub(1));
     let wait = after.unwrap_or_else(|| SignedDuration::from_secs(doubled.min(24 * 60 * 60)));
     attempt.not_before = now.checked_add(wait).ok();
 }

@@ -23,10 +23,10 @@ pub enum AdoptError {
     Vendor(#[from] VendorError),
 }
 
-/// Takes over every comment that another installation, or a later state of this one, wrote. How many.
-pub async fn adopt_all(context: &Context) -> Result<usize, AdoptError> {
+/// Takes over every comment that another installation, or a later state of this one, wrote. How many. `by`: who says so.
+pub async fn adopt_all(context: &Context, by: &str) -> Result<usize, AdoptError> {
     let ourselves = context.ourselves().await?;
-    let entry = Entry { kind: "installation.adopted".into(), key: None, detail: json!({}) };
+    let entry = Entry { kind: "installation.adopted".into(), key: None, detail: json!({"by": by}) };
     let head = context.store.append(vec![entry]).await?;
     let own =
         Seal { installation: context.store.installation().to_owned(), sequence: head.seq, head: head.hash };

@@ -57,6 +57,7 @@ fn intent(work: &Work<'_>, plan: &Mint) -> Attempt {
         minted_at: None,
         seen_listed: false,
         found_gone: false,
+        touched: false,
         delivery: None,
         looks: Vec::new(),
         failures: 0,

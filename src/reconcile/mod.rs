@@ -31,8 +31,8 @@ pub use sweep::{Sweeper, sweep};
 pub use worker::{Step, Worker};
 
 /// How long a claim lasts unless renewed. It is renewed before every call that has an effect, and no call with
-/// an effect lasts longer than a tenth of this.
-const LEASE: SignedDuration = SignedDuration::from_mins(5);
+/// an effect lasts longer than half of this. A killed process's requests wait no longer than this.
+const LEASE: SignedDuration = SignedDuration::from_mins(1);
 /// A look that leads to something is followed by another at once, this often.
 const ROUNDS: u32 = 16;
 /// What came of it after that many rounds can wait a minute.
@@ -51,7 +51,8 @@ pub async fn reconcile(context: &Context, mut claim: Claim) -> Result<(), StoreE
         work.remember(&plan).await?;
         if !work.carry_out(&plan.actions).await? {
             status::write(&mut work, &seen, &plan.status).await?;
-            return give_back(context, &claim, &plan, &seen).await;
+            let unfinished = work.unfinished;
+            return give_back(context, &claim, Rest { plan: &plan, seen: &seen, unfinished }).await;
         }
     }
     tracing::warn!(issue.key = %claim.key, "a request did not come to rest; it is looked at again in a minute");
@@ -68,22 +69,38 @@ async fn nothing_of_ours(context: &Context, claim: &Claim) -> Result<(), StoreEr
     context.store.release(claim, Release::default()).await
 }
 
-async fn give_back(
-    context: &Context,
-    claim: &Claim,
-    plan: &Plan,
-    seen: &Observation,
-) -> Result<(), StoreError> {
-    let unknown = seen.snapshot.issue == IssueView::Unknown;
-    let failures = if unknown { claim.failures.saturating_add(1) } else { 0 };
-    let last_error = unknown.then(|| "GitLab does not answer".to_owned());
+/// What is left after a look that led to nothing more.
+struct Rest<'a> {
+    plan: &'a Plan,
+    seen: &'a Observation,
+    /// A label or the comment could not be written.
+    unfinished: bool,
+}
+
+async fn give_back(context: &Context, claim: &Claim, rest: Rest<'_>) -> Result<(), StoreError> {
+    let unknown = rest.seen.snapshot.issue == IssueView::Unknown;
+    let failed = unknown || rest.unfinished;
+    let failures = if failed { claim.failures.saturating_add(1) } else { 0 };
+    let last_error =
+        failed.then_some(if unknown { "GitLab does not answer" } else { "GitLab did not take a change" });
+    let mut next_look = rest.plan.next_look;
+    if failed {
+        let again = context.now().checked_add(backoff(failures)).ok();
+        next_look = next_look.into_iter().chain(again).min();
+    }
     // A secret in hand can only be sent by this process: nobody else takes the request until then.
-    let hold = seen.snapshot.in_hand.and_then(|_| {
-        let until = plan.next_look?.checked_add(REST).ok()?;
+    let hold = rest.seen.snapshot.in_hand.and_then(|_| {
+        let until = next_look?.checked_add(REST).ok()?;
         Some(Hold { owner: claim.owner.clone(), until })
     });
-    let release = Release { next_look: plan.next_look, failures, last_error, hold };
-    context.store.release(claim, release).await
+    let last_error = last_error.map(str::to_owned);
+    context.store.release(claim, Release { next_look, failures, last_error, hold }).await
+}
+
+/// Half a minute, doubled with each failure, up to half an hour.
+fn backoff(failures: u32) -> SignedDuration {
+    let doubled = 30_i64.saturating_mul(1 << failures.clamp(1, 7).saturating_sub(1));
+    SignedDuration::from_secs(doubled.min(30 * 60))
 }
 
 /// Audit entries of one request.

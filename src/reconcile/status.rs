@@ -60,12 +60,12 @@ async fn seal(work: &Work<'_>, body: &str) -> Result<String, StoreError> {
     Ok(sealed(body, &Seal { installation, sequence: head.seq, head: head.hash }))
 }
 
-fn noted<T>(work: &Work<'_>, written: Result<T, VendorError>) -> Option<T> {
-    written
-        .inspect_err(|error| {
-            tracing::warn!(issue.key = %work.claim.key, error = %error, "the comment could not be written");
-        })
-        .ok()
+fn noted<T>(work: &mut Work<'_>, written: Result<T, VendorError>) -> Option<T> {
+    let failed = |error: &VendorError| {
+        tracing::warn!(issue.key = %work.claim.key, error = %error, "the comment could not be written");
+        work.unfinished = true;
+    };
+    written.inspect_err(failed).ok()
 }
 
 async fn keep(work: &mut Work<'_>, note: StatusNote) -> Result<(), StoreError> {

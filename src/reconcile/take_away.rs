@@ -73,11 +73,12 @@ async fn end(context: &Context, attempt: &mut Attempt, now: Timestamp) -> Result
         return Ok(Outcome::NotYet);
     };
     match active(zendesk, credential).await? {
-        None if attempt.seen_listed || old_enough(attempt, now) => {
-            return Ok(Outcome::Gone { already: attempt.failures == 0 });
+        None if (attempt.seen_listed && attempt.touched) || old_enough(attempt, now) => {
+            return Ok(Outcome::Gone { already: !attempt.touched });
         }
         // Not listed, and too young for that to mean anything: do it all the same, and look again later.
         None => {
+            attempt.touched = true;
             ignoring_absence(zendesk.deactivate_api_token(credential).await)?;
             ignoring_absence(zendesk.delete_api_token(credential).await)?;
             return Ok(Outcome::NotYet);
@@ -92,6 +93,7 @@ async fn end(context: &Context, attempt: &mut Attempt, now: Timestamp) -> Result
             }
         }
     }
+    attempt.touched = true;
     ignoring_absence(zendesk.delete_api_token(credential).await)?;
     Ok(match active(zendesk, credential).await? {
         None => Outcome::Gone { already: false },

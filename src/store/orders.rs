@@ -1,4 +1,4 @@
-//! What a person told a request to do. A command line only leaves the order here; the worker fulfils it.
+//! What a person told a request to do. The order is durable before anything is done about it.
 //!
 //! Giving an order also marks the request, in the same transaction. An order is open until the commit that
 //! fulfils it, so it survives any crash in between, and it is kept afterwards.

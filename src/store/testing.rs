@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use super::{Change, Claim, Entry, NewOrder, Release, Store, StoreError};
 use crate::clock::{AdjustableClock, Clock, SystemRandomness};
-use crate::domain::ids::{IssueId, IssueKey, ProjectId, UserId, ZendeskUserId};
+use crate::domain::ids::{EventId, IssueId, IssueKey, ProjectId, UserId, ZendeskUserId};
 use crate::domain::phase::Phase;
 use crate::domain::record::{Attempt, AttemptState, Record, Slot};
 use crate::domain::snapshot::OrderKind;
@@ -123,6 +123,7 @@ pub(super) fn record() -> Record {
         author: UserId(3),
         first_seen_at: Timestamp::UNIX_EPOCH,
         generation: 1,
+        watermark: EventId(0),
         generation_since: Timestamp::UNIX_EPOCH,
         phase: Phase::AwaitingManager { since: Timestamp::UNIX_EPOCH },
         manager: Slot::default(),
@@ -137,6 +138,7 @@ pub(super) fn attempt(number: u32) -> Attempt {
     Attempt {
         failures: 0,
         found_gone: false,
+        touched: false,
         not_before: None,
         number,
         generation: 1,

@@ -23,6 +23,7 @@ use axum::http::{Response, StatusCode};
 use axum::response::IntoResponse as _;
 use axum::routing::{any, get};
 use axum::{Router, extract};
+use tower::limit::ConcurrencyLimitLayer;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::trace::TraceLayer;
 
@@ -63,10 +64,13 @@ pub struct Door {
     pub watched: Arc<WatchedProjects>,
 }
 
+/// Webhooks read at the same time; the others wait. Each may hold a megabyte before it is known to be genuine.
+const AT_ONCE: usize = 256;
+
 /// `POST /hooks/gitlab`, `GET /healthz`, `GET /readyz`.
 pub fn router(door: Door) -> Router {
     Router::new()
-        .route("/hooks/gitlab", any(webhook::receive))
+        .route("/hooks/gitlab", any(webhook::receive).layer(ConcurrencyLimitLayer::new(AT_ONCE)))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .with_state(Arc::new(door))

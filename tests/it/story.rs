@@ -1,9 +1,8 @@
 //! The story that everything is for, and the ones in which nothing may be issued.
 
 use insta::assert_snapshot;
-use serde_json::json;
 
-use crate::harness::{Form, House};
+use crate::harness::House;
 
 #[tokio::test]
 async fn two_people_countersign_and_the_requester_gets_a_token_named_with_the_issue() {

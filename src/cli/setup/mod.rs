@@ -186,7 +186,7 @@ pub(super) async fn pins(gitlab: &GitLab, project: ProjectId, labels: &Labels) -
 pub(super) async fn pin(store: &Store, project: &Project, pins: Pins) -> Result<(), Failure> {
     let ids: Vec<_> =
         crate::reconcile::all_pins(&pins).map(|pin| json!({"id": pin.id, "name": pin.name})).collect();
-    let detail = json!({"project": project.id, "path": project.path, "labels": ids});
+    let detail = json!({"project": project.id, "path": project.path, "labels": ids, "by": load::operator()});
     store.append(vec![Entry { kind: "labels.pinned".into(), key: None, detail }]).await?;
     let (id, path) = (project.id, project.path.clone());
     store.set_up_project(NewProject { id, path, pins: pins.clone() }).await?;

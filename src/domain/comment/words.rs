@@ -172,6 +172,12 @@ fn blocked(why: &BlockReason, view: &View<'_>) -> String {
             "Slack refuses to deliver the message ({}). The credential is taken away; nobody has it.",
             text::quote(code)
         ),
+        BlockReason::UnknownCredential => {
+            "Zendesk already has a live credential of exactly this name, made by us, that this installation does not \
+             remember: perhaps its database was restored from a backup. A second one is not made beside it: somebody \
+             must find out who has it, and delete it at Zendesk."
+                .to_owned()
+        }
         BlockReason::TooManyAttempts => "Three attempts failed. Whatever they made is taken away; nobody has it.".to_owned(),
     };
     format!(
@@ -300,6 +306,7 @@ pub fn doubt(doubt: &Doubt) -> String {
         Doubt::Unreachable { vendor } => format!("{} does not answer at the moment.", vendor.name()),
         Doubt::RefusesUs { vendor } => format!("{} refuses our access: an operator must mend it.", vendor.name()),
         Doubt::TokensSwitchedOff => format!("API token access is switched off in this {} account: its admin can switch it on.", Vendor::Zendesk.name()),
+        Doubt::NameTooLong => "The credential's name would be longer than Zendesk takes: an operator can shorten the naming template.".to_owned(),
         Doubt::LabelsChanged => "The approval labels are not the ones that were pinned: an operator must look and run `countersign labels pin`.".to_owned(),
         Doubt::UnknownInstance => "This instance does not offer that kind of credential any more: an operator can say what it offers.".to_owned(),
     }

@@ -9,7 +9,9 @@ use crate::domain::ids::EventId;
 use crate::domain::observed::Issue;
 use crate::domain::plan::Action;
 use crate::domain::policy::Pin;
-use crate::domain::record::{Refusal, RefusalReason, Slot};
+use crate::domain::record::{Bound, Refusal, RefusalReason, Slot};
+use crate::domain::snapshot::{Doubt, FormReading};
+use crate::domain::terms::Terms;
 
 /// At most this many labels are taken off an issue within an hour; after that it is only said.
 const REMOVALS_AN_HOUR: usize = 5;
@@ -41,10 +43,11 @@ impl Draft<'_> {
     /// A label that was there and counted, and is not there any more.
     pub(super) fn taken_off(&mut self, role: Approver, pin: &Pin) {
         let at = self.now;
-        let last = last_event(self.snapshot, pin).map(|event| event.id);
+        // A last event that puts the label on came after the issue was read: the next look judges it.
+        let removal = last_event(self.snapshot, pin).filter(|event| !event.added).map(|event| event.id);
         let slot = self.slot(role);
         let Some(bound) = slot.bound.take() else { return };
-        slot.watermark = slot.watermark.max(last.unwrap_or(bound.event)).max(bound.event);
+        slot.watermark = slot.watermark.max(removal.unwrap_or(bound.event)).max(bound.event);
         let (event, username) = (Some(bound.event), Some(bound.username));
         slot.last_refusal = Some(Refusal { event, username, why: RefusalReason::TakenOff, at });
         self.event(
@@ -60,6 +63,22 @@ impl Draft<'_> {
         pin: &Pin,
         (event, why): (Option<EventId>, &RefusalReason),
     ) {
+        self.spend(role, event, why);
+        self.remove_label(pin);
+    }
+
+    /// Rule 4.6: one look at other terms voids what was bound, whatever else that look leaves in doubt.
+    pub(super) fn void_what_changed(&mut self, reading: &FormReading, terms: &Result<Terms, Doubt>) {
+        for role in [Approver::Manager, Approver::Provisioner] {
+            let Some(bound) = &self.slot(role).bound else { continue };
+            let event = bound.event;
+            if let Some(why) = changed(bound, reading, terms) {
+                self.spend(role, Some(event), &why);
+            }
+        }
+    }
+
+    fn spend(&mut self, role: Approver, event: Option<EventId>, why: &RefusalReason) {
         let username = self.actor_name(event);
         let at = self.now;
         let slot = self.slot(role);
@@ -71,7 +90,6 @@ impl Draft<'_> {
             let kind = if was_bound { "approval.voided" } else { "approval.refused" };
             self.event(kind, json!({"role": role.key(), "event": event, "why": why}));
         }
-        self.remove_label(pin);
     }
 
     fn actor_name(&self, event: Option<EventId>) -> Option<String> {
@@ -94,7 +112,7 @@ impl Draft<'_> {
     }
 
     /// Whether a provisioner put the label on after the one that was spent on what is blocked now.
-    pub(super) fn provisioner_asks_again(&self, issue: &Issue) -> bool {
+    pub(super) fn provisioner_asks_again(&self, issue: &Issue, terms: &Result<Terms, Doubt>) -> bool {
         let Some(pins) = self.snapshot.project.pins.clone() else { return false };
         let slot = &self.record.provisioner;
         let spent = slot.bound.as_ref().map(|bound| bound.event).max(Some(slot.watermark));
@@ -103,9 +121,20 @@ impl Draft<'_> {
         if newer.is_none() {
             return false;
         }
-        let terms = self.terms(&self.read_form(issue));
-        let case = self.case(issue, &terms);
+        let case = self.case(issue, terms);
         let manager = judge_manager(&case, &self.record.manager, &pins.manager);
         matches!(judge_provisioner(&case, slot, &pins.provisioner, &manager), Verdict::Counts(_))
     }
+}
+
+/// How what is seen differs from what was approved, as far as it can be told.
+fn changed(bound: &Bound, reading: &FormReading, terms: &Result<Terms, Doubt>) -> Option<RefusalReason> {
+    let Ok(form) = reading else { return Some(RefusalReason::FormFaults) };
+    let differences = match terms {
+        Ok(terms) if terms.digest() == bound.digest => return None,
+        Ok(terms) => bound.terms.differences(terms),
+        Err(_) if form.fields == bound.terms.fields => return None,
+        Err(_) => bound.terms.differences(&Terms { fields: form.fields.clone(), ..bound.terms.clone() }),
+    };
+    Some(RefusalReason::TermsChanged { differences })
 }

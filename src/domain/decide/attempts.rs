@@ -112,19 +112,22 @@ impl Draft<'_> {
     /// A delivered credential lives as long as its request is active.
     fn keep_or_end(&mut self, place: usize) {
         match self.record.phase {
-            Phase::Ending { .. } => self.take_away(place, TakeAwayReason::Ending),
-            Phase::Issuing { .. } | Phase::Delivering { .. } => self.activate(),
-            _ => {}
+            Phase::Active { .. } => {}
+            Phase::Ending { .. } | Phase::Ended { .. } => self.take_away(place, TakeAwayReason::Ending),
+            Phase::Issuing { .. } | Phase::Delivering { .. } => self.activate(place),
+            _ => self.take_away(place, TakeAwayReason::RequestGone),
         }
     }
 
-    fn activate(&mut self) {
-        let Some(terms) = &self.record.issued else { return };
-        let ends_at = terms.ends_at;
-        self.enter(Phase::Active { since: self.now, ends_at });
+    /// A credential whose end nobody knows is not kept.
+    fn activate(&mut self, place: usize) {
+        match self.record.issued.as_ref().map(|terms| terms.ends_at) {
+            Some(ends_at) => self.enter(Phase::Active { since: self.now, ends_at }),
+            None => self.take_away(place, TakeAwayReason::RequestGone),
+        }
     }
 
-    fn take_away(&mut self, place: usize, why: TakeAwayReason) {
+    pub(super) fn take_away(&mut self, place: usize, why: TakeAwayReason) {
         let attempt = &mut self.attempts[place];
         attempt.state = AttemptState::TakingAway { why };
         (attempt.failures, attempt.not_before) = (0, None);

@@ -14,13 +14,11 @@ impl Draft<'_> {
         if ends_at <= self.now { self.end(EndReason::Due) } else { self.look_at(ends_at) }
     }
 
-    pub(super) fn end(&mut self, why: EndReason) {
+    fn end(&mut self, why: EndReason) {
         self.enter(Phase::Ending { since: self.now, why });
         for place in 0..self.attempts.len() {
             if self.attempts[place].state == AttemptState::Delivered {
-                self.attempts[place].state = AttemptState::TakingAway { why: TakeAwayReason::Ending };
-                let attempt = self.attempts[place].number;
-                self.actions.push(Action::TakeAway { attempt });
+                self.take_away(place, TakeAwayReason::Ending);
             }
         }
     }
@@ -48,7 +46,7 @@ impl Draft<'_> {
                 self.look_in(CLOSING);
             }
             (Closing::Wanted | Closing::No, false) => self.set_closing(Closing::Seen),
-            (Closing::Seen, true) => self.reopened(issue),
+            (Closing::Seen, true) => self.reopened(),
             (Closing::Seen, false) | (Closing::No, true) => {}
         }
     }
@@ -74,7 +72,7 @@ impl Draft<'_> {
     }
 
     /// A new generation: nothing carries over, and an earlier credential must be proven gone first.
-    fn reopened(&mut self, issue: &crate::domain::observed::Issue) {
+    fn reopened(&mut self) {
         if self.attempts.iter().any(Attempt::is_unsettled) {
             self.status.waits_for_gone = true;
             return self.look_in(CLOSING);
@@ -82,21 +80,26 @@ impl Draft<'_> {
         let watermark = self.snapshot.events.iter().map(|event| event.id).max().unwrap_or(EventId(0));
         self.record.generation += 1;
         self.record.generation_since = self.now;
+        self.record.watermark = watermark;
         self.record.manager = Slot::above(watermark);
         self.record.provisioner = Slot::above(watermark);
         self.record.issued = None;
         self.event("generation.begun", json!({"generation": self.record.generation, "watermark": watermark}));
         self.enter(Phase::New);
-        self.undecided(issue);
+        self.notice_loss();
+        self.move_phase();
     }
 
     /// A provisioner who puts the label on anew asks for another try.
     pub(super) fn blocked(&mut self) {
         let snapshot = self.snapshot;
         let IssueView::Seen(issue) = &snapshot.issue else { return };
+        let reading = self.read_form(issue);
+        let terms = self.terms(&reading);
+        self.void_what_changed(&reading, &terms);
         let usable =
             issue.open && issue.is_issue && issue.moved_to.is_none() && issue.id == self.record.issue;
-        if usable && self.provisioner_asks_again(issue) {
+        if usable && self.provisioner_asks_again(issue, &terms) {
             self.unblock();
             self.before_active();
         }

@@ -7,14 +7,17 @@
 mod approvals;
 mod attempts;
 mod endings;
+#[cfg(test)]
+mod tests;
 mod undecided;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use super::form::carries_marker;
+use super::ids::EventId;
 use super::observed::Issue;
-use super::phase::{BlockReason, Closing, Phase, RefuseReason, WithdrawReason};
+use super::phase::{BlockReason, Closing, EndReason, Phase, RefuseReason, WithdrawReason};
 use super::plan::{Action, Event, Plan, Status};
 use super::policy::Policy;
 use super::record::{Attempt, Record, Slot};
@@ -30,7 +33,7 @@ const CLOSING: SignedDuration = SignedDuration::from_mins(1);
 /// Decides.
 pub fn decide(snapshot: &Snapshot, policy: &Policy, now: Timestamp) -> Plan {
     let Some(record) = snapshot.record.clone().or_else(|| first_sight(snapshot, policy, now)) else {
-        return silence();
+        return silence(snapshot, now);
     };
     let mut draft = Draft::new(snapshot, policy, now, record);
     draft.orders();
@@ -57,6 +60,7 @@ fn new_record(issue: &Issue, now: Timestamp) -> Record {
         first_seen_at: now,
         generation: 1,
         generation_since: now,
+        watermark: EventId::default(),
         phase: Phase::New,
         manager: Slot::default(),
         provisioner: Slot::default(),
@@ -69,10 +73,13 @@ fn new_record(issue: &Issue, now: Timestamp) -> Record {
     }
 }
 
-fn silence() -> Plan {
+/// Not a request, as far as can be seen. What could not be read may yet be one.
+fn silence(snapshot: &Snapshot, now: Timestamp) -> Plan {
+    let unread = snapshot.record.is_none() && snapshot.issue == IssueView::Unknown;
+    let next_look = if unread { now.checked_add(DOUBT).ok() } else { None };
     let (attempts, actions, orders_done, events) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let status = Status::default();
-    Plan { record: None, attempts, actions, orders_done, events, status, next_look: None }
+    Plan { record: None, attempts, actions, orders_done, events, status, next_look }
 }
 
 /// A plan in the making.
@@ -149,7 +156,8 @@ impl<'a> Draft<'a> {
     fn revoke(&mut self, order: &Order) {
         let (since, why) = (self.now, order.why.clone());
         match self.record.phase {
-            Phase::Active { .. } => self.end(super::phase::EndReason::Revoked { why }),
+            // What it has is taken away with the other attempts.
+            Phase::Active { .. } => self.enter(Phase::Ending { since, why: EndReason::Revoked { why } }),
             Phase::Ending { .. }
             | Phase::Ended { .. }
             | Phase::Refused { .. }

@@ -9,11 +9,12 @@ use crate::domain::approval::{
 use crate::domain::form::{self, AdminAccess, Fault, Form};
 use crate::domain::ids::CredentialId;
 use crate::domain::naming;
-use crate::domain::observed::Issue;
+use crate::domain::observed::{Issue, ListedToken};
 use crate::domain::phase::{BlockReason, Closing, DenyReason, Phase, WithdrawReason};
 use crate::domain::plan::{Action, Mint};
 use crate::domain::policy::{OnIncomplete, Pin};
 use crate::domain::record::{AttemptState, RefusalReason};
+use crate::domain::recovery::ours;
 use crate::domain::snapshot::{Doubt, Vendor};
 use crate::domain::terms::{Kind, Terms};
 
@@ -24,9 +25,12 @@ impl Draft<'_> {
     pub(super) fn undecided(&mut self, issue: &Issue) {
         let reading = self.read_form(issue);
         let terms = self.terms(&reading);
+        // Nothing of an earlier attempt is left, so what it was for binds nobody.
+        self.record.issued = None;
         if let Ok(terms) = &terms {
             self.show(terms);
         }
+        self.void_what_changed(&reading, &terms);
         if self.is_over(issue, &reading, &terms) {
             return;
         }
@@ -57,6 +61,9 @@ impl Draft<'_> {
         let owner = parties.owner.as_ref().map_err(Clone::clone)?;
         let name =
             naming::render(&instance.name_template, &self.record.url, &beneficiary.name, form.remove_on);
+        if name.chars().count() > naming::LONGEST {
+            return Err(Doubt::NameTooLong);
+        }
         Ok(Terms {
             installation: self.policy.installation.clone(),
             issue: self.record.issue,
@@ -72,7 +79,7 @@ impl Draft<'_> {
             beneficiary: beneficiary.id,
             slack_user: slack.id.clone(),
             fields: form.fields.clone(),
-            policy: self.policy.version(),
+            policy: self.policy.version(instance),
         })
     }
 
@@ -128,17 +135,22 @@ impl Draft<'_> {
         let pin = self.snapshot.project.pins.as_ref()?.denied.as_ref()?;
         let event =
             last_event(self.snapshot, pin).filter(|event| event.added && issue.labels.contains(&pin.name))?;
-        let above = event.id > self.record.manager.watermark.min(self.record.provisioner.watermark);
+        let above = event.id > self.record.watermark;
         let by = event.actor.filter(|actor| above && may_deny(&self.case(issue, terms), *actor))?;
         Some(Phase::Denied { since, why: DenyReason::LabelledBy { by }, closing })
     }
 
     fn too_long(&mut self, since: jiff::Timestamp) -> Option<Phase> {
         let deadline = self.record.generation_since.saturating_add(self.policy.pending_max).ok()?;
-        let waiting = !matches!(self.record.phase, Phase::Issuing { .. } | Phase::Delivering { .. });
+        if matches!(self.record.phase, Phase::Issuing { .. } | Phase::Delivering { .. }) {
+            return None;
+        }
         self.look_at(deadline.max(self.now));
-        let over = waiting && self.now >= deadline;
-        over.then_some(Phase::Withdrawn { since, why: WithdrawReason::TooLong, closing: Closing::Wanted })
+        (self.now >= deadline).then_some(Phase::Withdrawn {
+            since,
+            why: WithdrawReason::TooLong,
+            closing: Closing::Wanted,
+        })
     }
 
     pub(super) fn case<'c>(&'c self, issue: &'c Issue, terms: &'c Result<Terms, Doubt>) -> Case<'c> {
@@ -257,6 +269,12 @@ impl Draft<'_> {
                 vec![Doubt::Unreachable { vendor: Vendor::Zendesk }],
             );
         };
+        if let Some(attempt) = self.landed_late(listing) {
+            return self.actions.push(Action::LookForUnanswered { attempt });
+        }
+        if self.is_there_already(listing, terms) {
+            return self.enter(Phase::Blocked { since, why: BlockReason::UnknownCredential });
+        }
         let listed_before: Vec<CredentialId> =
             listing.iter().filter(|token| token.name == terms.name).map(|token| token.id).collect();
         self.wait(Phase::Issuing { since }, Vec::new());
@@ -275,6 +293,24 @@ impl Draft<'_> {
         self.record.issued = Some(terms.clone());
         let (generation, terms) = (self.record.generation, terms.clone());
         self.actions.push(Action::Mint(Box::new(Mint { number, generation, terms, listed_before })));
+    }
+
+    /// An attempt that was given up as not found, and whose credential is listed now all the same.
+    fn landed_late(&self, listing: &[ListedToken]) -> Option<u32> {
+        let given_up = self.attempts.iter().filter(|attempt| attempt.state == AttemptState::NotFound);
+        let mut landed = given_up.filter(|attempt| !ours(attempt, &self.attempts, listing).is_empty());
+        landed.next().map(|attempt| attempt.number)
+    }
+
+    /// A live credential of exactly this name, made by our own user, that the ledger does not know: after a restored
+    /// backup it is the one that was handed over. A second one is not made beside it.
+    fn is_there_already(&self, listing: &[ListedToken], terms: &Terms) -> bool {
+        let known =
+            |token: &ListedToken| self.attempts.iter().any(|attempt| attempt.credential == Some(token.id));
+        let alive = |token: &&ListedToken| {
+            token.active && token.name == terms.name && token.creator == Some(terms.owner)
+        };
+        listing.iter().filter(alive).any(|token| !known(token))
     }
 
     fn tried_enough(&self) -> bool {

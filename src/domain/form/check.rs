@@ -123,8 +123,9 @@ fn kind(faults: &mut Faults<'_>, policy: &Policy, instance: Option<&str>) -> Opt
 
 fn admin_access(faults: &mut Faults<'_>) -> Option<AdminAccess> {
     let reason = faults.required(Field::AdminAccess, "the reason, or: not needed", false)?;
-    let plain = reason.trim().trim_end_matches('.').to_lowercase();
-    if NOT_NEEDED.contains(&plain.as_str()) {
+    let words = reason.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
+    let plain = words.trim_end_matches('.');
+    if NOT_NEEDED.contains(&plain) {
         return Some(AdminAccess::NotNeeded);
     }
     Some(AdminAccess::Needed(reason))
@@ -165,7 +166,9 @@ fn remove_on(
 
 fn latest_day(policy: &Policy, now: Timestamp, kind: Option<Kind>) -> (Date, String) {
     let today = now.to_zoned(policy.zone.clone()).date();
-    let by_policy = today.saturating_add(Span::new().days(policy.max_lifetime_days));
+    // A lifetime that no calendar holds allows nothing.
+    let lifetime = Span::new().try_days(policy.max_lifetime_days);
+    let by_policy = lifetime.map_or(today, |days| today.saturating_add(days));
     let why = format!("at most {} days", policy.max_lifetime_days);
     match kind {
         Some(Kind::ApiToken) if LAST_DAY_OF_API_TOKENS < by_policy => {

@@ -4,8 +4,8 @@
 //! comments, CRLF and extra sections do not matter. The parser is comrak, which GitLab itself renders with, so
 //! that we read what the approvers see. The walk goes to a fixed depth: nesting is chosen by the person who types.
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 
 use comrak::nodes::{AstNode, NodeValue};
 use comrak::{Arena, Options, parse_document};
@@ -42,7 +42,7 @@ pub struct Answers {
     /// What stands under each title found.
     pub by_field: BTreeMap<Field, Answer>,
     /// Fields whose title was found twice.
-    pub repeated: Vec<Field>,
+    pub repeated: BTreeSet<Field>,
 }
 
 /// Whether a line of `description` is the template's marker.
@@ -103,7 +103,7 @@ impl Reader<'_> {
 
     fn open(&mut self, field: Field) {
         match self.answers.by_field.entry(field) {
-            Entry::Occupied(_) => self.answers.repeated.push(field),
+            Entry::Occupied(_) => drop(self.answers.repeated.insert(field)),
             Entry::Vacant(place) => drop(place.insert(Answer::default())),
         }
     }

@@ -5,6 +5,8 @@
 
 mod check;
 mod markdown;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 

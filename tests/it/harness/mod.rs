@@ -83,7 +83,6 @@ impl House {
         let (listener, door) = serve(&service, listen).await;
         let worker = Worker::new(Arc::clone(&service.context));
         let cast = sandbox.people();
-        #[expect(clippy::disallowed_methods, reason = "the people of a test are no part of the service")]
         let http = reqwest::Client::new();
         Self { clock, sandbox, folder, config, http, cast, transport, listener, door, service, worker }
     }

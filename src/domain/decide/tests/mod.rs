@@ -1,0 +1,5 @@
+//! What follows from a look: the table of rule 5, the approvals' bookkeeping, the ledger, and what holds always.
+
+mod approvals;
+mod ledger;
+mod table;
