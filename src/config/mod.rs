@@ -29,7 +29,7 @@ use std::path::Path;
 use toml::{Table, Value};
 
 pub use audit::Audit;
-pub use directory::Directory;
+pub use directory::{Directory, DirectorySource, FileForm, GitLabFile, Inactive, Ldap, Scim};
 pub use environment::Environment;
 pub use form::{Form, Titles};
 pub use gitlab::{GitLab, ProjectName, Webhook};

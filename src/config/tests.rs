@@ -76,7 +76,9 @@ fn the_least_configuration_takes_the_defaults() {
     assert_eq!(config.server.listen.to_string(), "127.0.0.1:8080");
     assert_eq!(config.log, Log { format: LogFormat::Text, filter: "info".to_owned() });
     assert_eq!(config.store.path, folder.join("countersign.db"));
-    assert_eq!(config.directory.file, folder.join("directory.toml"));
+    assert_eq!(config.directory.cache_for, jiff::SignedDuration::from_mins(5));
+    let DirectorySource::File(file) = &config.directory.source else { panic!("a file") };
+    assert_eq!(*file, folder.join("directory.toml"));
     assert_eq!(config.audit.key.expose(), [1; 32]);
     assert_eq!(config.gitlab.url.as_str(), "https://gitlab.example.com/");
     assert_eq!(config.gitlab.projects, [ProjectName::Path("company/access-requests".to_owned())]);
@@ -116,6 +118,7 @@ fn example_folder(text: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
     write("config.toml", text);
+    write("ldap-ca.pem", "-----BEGIN CERTIFICATE-----\n");
     write("audit.key", &format!("{}\n", STANDARD.encode([1; 32])));
     write("webhook.tokens", &format!("whsec_{0}\nwhsec_{0}\n", STANDARD.encode([2; 32])));
     for name in [
@@ -124,6 +127,8 @@ fn example_folder(text: &str) -> tempfile::TempDir {
         "slack.token",
         "zendesk-global.secret",
         "zendesk-us-government.token",
+        "ldap.password",
+        "scim.token",
     ] {
         write(name, &format!("secret-of-{name}\n"));
     }
@@ -136,8 +141,9 @@ fn example_in_full() -> String {
         let name = line.split(" = ").next().unwrap_or_default();
         line.contains(" = ") && name.chars().all(|one| one.is_ascii_lowercase() || one == '_')
     };
+    let is_table = |line: &str| line.starts_with("[directory.") && line.ends_with(']');
     let lines = EXAMPLE.lines().map(|line| match line.strip_prefix("# ") {
-        Some(inside) if is_key(inside) => inside,
+        Some(inside) if is_key(inside) || is_table(inside) => inside,
         _ => line,
     });
     lines.collect::<Vec<_>>().join("\n")

@@ -168,10 +168,24 @@ pub enum Doubt {
         /// Which.
         who: Role,
     },
+    /// A person's entry in the directory has no GitLab account, or one that does not exist.
+    NoAccountInDirectory {
+        /// Which.
+        who: Role,
+    },
+    /// A person's entry in the directory, or its user name, was another GitLab account before.
+    ChangedHands {
+        /// Which.
+        who: Role,
+    },
+    /// The directory has no address of the requester, or several.
+    NoAddressInDirectory,
     /// The directory names no manager.
     NoManager,
     /// The directory names the person themselves.
     OwnManager,
+    /// The managers of the directory lead in a circle.
+    ManagersInCircle,
     /// Slack has nobody with that address.
     NotOnSlack,
     /// The Slack account is deactivated, a bot, a guest, in another workspace or has another address.
@@ -206,7 +220,7 @@ pub enum Role {
     Manager,
 }
 
-/// The three vendors.
+/// The three vendors, and the directory where it is a service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Vendor {
@@ -216,6 +230,8 @@ pub enum Vendor {
     Zendesk,
     /// Where they are handed over.
     Slack,
+    /// Where it is written who people are.
+    Directory,
 }
 
 impl Vendor {
@@ -225,6 +241,7 @@ impl Vendor {
             Self::GitLab => "GitLab",
             Self::Zendesk => "Zendesk",
             Self::Slack => "Slack",
+            Self::Directory => "the directory",
         }
     }
 }
