@@ -211,7 +211,7 @@ mod tests {
     #[tokio::test]
     async fn an_unchanged_file_is_not_parsed_again() {
         let scene = load(EXAMPLE).await.unwrap_or_else(|faults| panic!("{faults:?}"));
-        let Directory::File(file) = &scene.directory;
+        let Directory::File(file) = &scene.directory else { panic!("a file") };
         let first = file.entries().await.unwrap();
         assert!(Arc::ptr_eq(&first, &file.entries().await.unwrap()));
         scene.write(EXAMPLE);

@@ -15,6 +15,8 @@ mod ldap;
 mod pins;
 mod resolver;
 mod scim;
+#[cfg(test)]
+mod testing;
 mod yaml;
 
 use jiff::Timestamp;
