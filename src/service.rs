@@ -18,7 +18,7 @@ use crate::clock::{SharedClock, SharedRandomness};
 use crate::config::{self, Config};
 use crate::directory::FileFaults;
 use crate::domain::form::Field;
-use crate::domain::policy::{Instance, OnIncomplete, Policy};
+use crate::domain::policy::{Absence, Instance, OnIncomplete, Policy};
 use crate::reconcile::{Context, Labels, Parts, Sweeper, Worker};
 use crate::shutdown;
 use crate::store::{Store, StoreError};
@@ -192,7 +192,18 @@ pub fn policy(config: &Config, installation: &str) -> Policy {
         approval_max_age: days(config.policy.approval_max_age_days),
         pending_max: days(config.policy.pending_max_days),
         minimum_access_level: config.policy.minimum_access_level,
+        absence: absence(&config.absence),
         instances: config.instances.iter().map(|instance| offered(instance, config)).collect(),
+    }
+}
+
+fn absence(config: &config::Absence) -> Absence {
+    let days = |days: u32| (days > 0).then(|| SignedDuration::from_hours(i64::from(days) * 24));
+    Absence {
+        chain_depth: config.chain_depth,
+        remind_after: days(config.remind_after_days),
+        escalate_after: days(config.escalate_after_days),
+        delegates: config.delegates.clone(),
     }
 }
 
@@ -204,6 +215,7 @@ fn offered(instance: &config::Instance, config: &Config) -> Instance {
         url: instance.url.as_str().trim_end_matches('/').to_owned(),
         kinds: instance.kinds.iter().copied().collect(),
         provisioners: instance.provisioners.iter().copied().collect(),
+        provisioner_groups: instance.provisioner_groups.clone(),
         name_template: template.clone(),
     }
 }

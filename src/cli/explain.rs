@@ -79,6 +79,7 @@ fn tell(context: &Context, snapshot: &Snapshot, plan: &Plan) {
 
 fn words(action: &Action) -> String {
     match action {
+        Action::Remind { .. } => "remind whoever is awaited, by Slack".to_owned(),
         Action::RemoveLabel { name } => format!("take the label `{name}` off"),
         Action::CloseIssue => "close the issue".to_owned(),
         Action::Mint(mint) => {

@@ -29,6 +29,8 @@ pub struct Instance {
     pub kinds: BTreeSet<Kind>,
     /// Who may give the second approval. Empty is nobody.
     pub provisioners: BTreeSet<UserId>,
+    /// GitLab groups whose members, inherited ones included, may give it as well: full paths.
+    pub provisioner_groups: Vec<String>,
     /// In place of the policy's template.
     pub name_template: Option<String>,
     /// As whom we act there.
@@ -86,6 +88,10 @@ impl Instance {
         let url = reader.parsed("url", url);
         let kinds = reader.filled_list("kinds", kind);
         let provisioners = reader.list("provisioners", user);
+        let provisioner_groups = match reader.value("provisioner_groups") {
+            Some(_) => reader.list("provisioner_groups", crate::reader::text_of),
+            None => Some(Vec::new()),
+        };
         let name_template = reader.optional_parsed("name_template", name_template);
         let prefix = variable_prefix(key.as_deref().unwrap_or("<KEY>"));
         let login = reader.section("login", |reader| Login::read(reader, origin, &prefix));
@@ -95,6 +101,7 @@ impl Instance {
             url: url?,
             kinds: kinds?.into_iter().collect(),
             provisioners: provisioners?.into_iter().collect(),
+            provisioner_groups: provisioner_groups?,
             name_template,
             login: login?,
         })

@@ -5,6 +5,7 @@
 //! A loaded [`Config`] is complete and checked: no reader of it need check again, and no path in it is
 //! relative. No message repeats a value, since any value may be a misplaced secret.
 
+mod absence;
 mod audit;
 mod directory;
 pub mod environment;
@@ -28,6 +29,7 @@ use std::path::Path;
 
 use toml::{Table, Value};
 
+pub use absence::Absence;
 pub use audit::Audit;
 pub use directory::{Directory, DirectorySource, FileForm, GitLabFile, Inactive, Ldap, Scim};
 pub use environment::Environment;
@@ -67,6 +69,8 @@ pub struct Config {
     pub form: Form,
     /// The rules that an installation may choose.
     pub policy: Policy,
+    /// Who may stand in for a manager, and when people are reminded.
+    pub absence: Absence,
     /// Who people are and who manages them.
     pub directory: Directory,
     /// Where credentials are handed over.
@@ -122,6 +126,7 @@ impl Config {
         let labels = reader.section("labels", Labels::read);
         let form = reader.section("form", Form::read);
         let policy = reader.section("policy", Policy::read);
+        let absence = reader.section("absence", Absence::read);
         let directory = reader.section("directory", |reader| Directory::read(reader, origin));
         let slack = reader.section("slack", |reader| Slack::read(reader, origin));
         let instances = instances::read(reader, origin);
@@ -134,6 +139,7 @@ impl Config {
             labels: labels?,
             form: form?,
             policy: policy?,
+            absence: absence?,
             directory: directory?,
             slack: slack?,
             instances: instances?,

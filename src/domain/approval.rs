@@ -61,6 +61,8 @@ pub struct Case<'a> {
     pub issue: &'a Issue,
     /// The author as fixed at first sight.
     pub author: UserId,
+    /// Whether the manager's manager was called in.
+    pub escalated: bool,
     /// The configuration.
     pub policy: &'a Policy,
     /// What would be issued, or why that is not known.
@@ -199,21 +201,75 @@ fn is_member(account: &Account, case: &Case<'_>) -> bool {
     membership.active && running && membership.access_level >= case.policy.minimum_access_level
 }
 
-/// Rule 4.4, the manager.
+/// Rule 4.4, the manager; or an ancestor or a dated delegate, where the policy allows.
 fn the_manager(case: &Case<'_>, actor: UserId) -> Result<Authority, No> {
-    let manager = case.snapshot.parties.manager.as_ref().map_err(Clone::clone)?;
-    if manager.id == actor { Ok(manager.authority.clone()) } else { Err(RefusalReason::NotTheManager.into()) }
+    let entitled = managers(case)?;
+    if let Some((_, authority)) = entitled.known.into_iter().find(|(id, _)| *id == actor) {
+        return Ok(authority);
+    }
+    match entitled.unknown {
+        Some(doubt) => Err(doubt.into()),
+        None => Err(RefusalReason::NotTheManager.into()),
+    }
+}
+
+/// Who may give the manager's approval: the manager, who is above them, and who stands in for one of those today.
+pub struct Entitled {
+    /// With the reason why they may; the manager first.
+    pub known: Vec<(UserId, Authority)>,
+    /// There may be more.
+    pub unknown: Option<Doubt>,
+}
+
+/// Everybody who may give the manager's approval now.
+pub fn managers(case: &Case<'_>) -> Result<Entitled, Doubt> {
+    let parties = &case.snapshot.parties;
+    let manager = parties.manager.as_ref().map_err(Clone::clone)?;
+    let depth = if case.escalated { case.policy.absence.reach() } else { case.policy.absence.chain_depth };
+    let above = usize::try_from(depth.saturating_sub(1)).unwrap_or(usize::MAX);
+    let (ancestors, unknown) = match &parties.ancestors {
+        Ok(ancestors) => (ancestors.as_slice(), None),
+        Err(doubt) => (&[][..], (above > 0).then(|| doubt.clone())),
+    };
+    let chain: Vec<_> = std::iter::once(manager).chain(ancestors.iter().take(above)).collect();
+    let mut known: Vec<_> = chain.iter().map(|one| (one.id, one.authority.clone())).collect();
+    for one in &chain {
+        known.extend(delegates(case, one.id));
+    }
+    Ok(Entitled { known, unknown })
+}
+
+fn delegates(case: &Case<'_>, of: UserId) -> impl Iterator<Item = (UserId, Authority)> {
+    let today = case.now.to_zoned(case.policy.zone.clone()).date();
+    let now = case.now;
+    let standing_in = case
+        .policy
+        .absence
+        .delegates
+        .iter()
+        .filter(move |one| one.of == of && one.from <= today && today <= one.until);
+    standing_in.map(move |one| {
+        let value = format!("{} stands in for {of} from {} until {}", one.to, one.from, one.until);
+        (one.to, Authority { source: "absence.delegates".to_owned(), value, read_at: now })
+    })
 }
 
 /// Rule 4.4, the provisioner: in the instance's set.
 fn a_provisioner(case: &Case<'_>, actor: UserId) -> Result<Authority, No> {
     let terms = case.terms.as_ref().map_err(Clone::clone)?;
     let instance = case.policy.instance(&terms.instance).ok_or(RefusalReason::NotAProvisioner)?;
-    if !instance.provisioners.contains(&actor) {
-        return Err(RefusalReason::NotAProvisioner.into());
+    if instance.provisioners.contains(&actor) {
+        let source = format!("instances.{}.provisioners", instance.key);
+        return Ok(Authority { source, value: actor.to_string(), read_at: case.now });
     }
-    let source = format!("instances.{}.provisioners", instance.key);
-    Ok(Authority { source, value: actor.to_string(), read_at: case.now })
+    match case.snapshot.groups.get(&actor) {
+        Some(Ok(Some(group))) => {
+            let source = format!("instances.{}.provisioner_groups", instance.key);
+            Ok(Authority { source, value: format!("{actor} is a member of {group}"), read_at: case.now })
+        }
+        Some(Err(doubt)) => Err(doubt.clone().into()),
+        Some(Ok(None)) | None => Err(RefusalReason::NotAProvisioner.into()),
+    }
 }
 
 /// Rule 4.4, the order: after the manager's approval, and by another person.

@@ -44,6 +44,18 @@ pub fn compose(terms: &Terms, issue_url: &str, secret: &MintedSecret, facts: Fac
     Message { text, blocks: blocks(&opening, secret, &closing) }
 }
 
+/// Tells somebody that their approval is awaited. No secret is in it.
+pub fn reminder(issue_url: &str) -> Message {
+    let text = format!(
+        "An access request waits for your approval: {issue_url}\nThe comment there says what would be issued. If you \
+         agree, apply the label it names; if not, close the issue."
+    );
+    let mut json = String::from(r#"[{"type":"section","text":{"type":"plain_text","emoji":false,"text":"#);
+    push_json(&mut json, &text);
+    json.push_str("}}]");
+    Message { text, blocks: MintedSecret::new(json) }
+}
+
 /// What else the message depends on.
 #[derive(Debug, Clone, Copy)]
 pub struct Facts<'a> {
@@ -80,4 +92,88 @@ fn push_json(json: &mut String, text: &str) {
         }
     }
     json.push('"');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::testing::{URL, terms};
+    use proptest::prelude::*;
+
+    const FACTS: Facts<'_> = Facts { earlier_is_dead: false, zone: &TimeZone::UTC };
+
+    fn composed(terms: &Terms, secret: &str, facts: Facts<'_>) -> Message {
+        compose(terms, URL, &MintedSecret::new(secret.to_owned()), facts)
+    }
+
+    fn blocks_of(message: &Message) -> serde_json::Value {
+        serde_json::from_str(message.blocks.expose()).expect("blocks are JSON")
+    }
+
+    fn texts(message: &Message) -> [String; 3] {
+        let blocks = blocks_of(message);
+        let preformatted = &blocks[1]["elements"][0];
+        assert_eq!(preformatted["type"], "rich_text_preformatted");
+        let places = [&blocks[0]["text"], &preformatted["elements"][0], &blocks[2]["text"]];
+        places.map(|place| place["text"].as_str().expect("a text").to_owned())
+    }
+
+    #[test]
+    fn the_message_says_what_it_is_and_how_long_it_works() {
+        let message = composed(&terms(), "sEcReT", FACTS);
+        insta::assert_snapshot!(message.text, @r"
+        Your Zendesk API token is here. Open the message to read it. Request: https://gitlab.example/team/access/-/issues/7
+        ");
+        insta::assert_snapshot!(texts(&message).join("\n---\n"), @r"
+        Your Zendesk API token for Zendesk Global (https://global.zendesk.example), as asked for in https://gitlab.example/team/access/-/issues/7:
+        ---
+        sEcReT
+        ---
+        Use it as the password of basic authentication, with YOUR_EMAIL/token as the user name. It works until 2027-03-01, end of the day (2027-03-02 00:00 UTC). It can act as any user of the account: keep it in a password manager, never in code or in an issue. It cannot be shown again; delete this message once you have stored it.
+        ");
+        assert_eq!(blocks_of(&message).as_array().map(Vec::len), Some(3));
+    }
+
+    #[test]
+    fn after_a_message_that_may_have_gone_the_new_one_says_so() {
+        let again = composed(&terms(), "sEcReT", Facts { earlier_is_dead: true, ..FACTS });
+        assert!(texts(&again)[0].contains("that credential is dead"));
+        assert!(!texts(&composed(&terms(), "sEcReT", FACTS))[0].contains("dead"));
+    }
+
+    proptest! {
+        #[test]
+        fn the_secret_is_in_the_blocks_once_whole_and_nowhere_else(secret in "[!-~]{8,80}", odd in "\\PC{0,40}") {
+            let secret = format!("»{secret}«");
+            let mut terms = terms();
+            terms.name = odd.clone();
+            terms.fields.insert("requester".to_owned(), odd);
+            let message = composed(&terms, &secret, FACTS);
+            prop_assert!(!message.text.contains(&secret));
+            let shown = format!("{message:?}");
+            prop_assert!(!shown.contains(&secret));
+            let [opening, middle, closing] = texts(&message);
+            prop_assert_eq!(&middle, &secret);
+            prop_assert!(!opening.contains(&secret) && !closing.contains(&secret));
+        }
+
+        #[test]
+        fn no_text_breaks_the_blocks(name in any::<String>(), url in any::<String>(), secret in any::<String>()) {
+            let mut terms = terms();
+            (terms.instance_name, terms.instance_url) = (name.clone(), url);
+            let message = composed(&terms, &secret, FACTS);
+            let plain = |text: &str| text.replace(|one: char| u32::from(one) < 0x20 && one != '\n', " ");
+            let [opening, middle, _] = texts(&message);
+            prop_assert_eq!(middle, plain(&secret));
+            prop_assert!(opening.contains(&plain(&name)));
+        }
+
+        #[test]
+        fn the_blocks_never_outgrow_their_room(text in any::<String>()) {
+            // Growing would move the text and leave a copy of the secret behind.
+            let room = 600 + 6 * (text.len() * 3);
+            let blocks = blocks(&text, &MintedSecret::new(text.clone()), &text);
+            prop_assert!(blocks.expose().len() <= room);
+        }
+    }
 }

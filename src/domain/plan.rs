@@ -31,6 +31,11 @@ pub struct Plan {
 /// One thing to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
+    /// Tell people by Slack that their approval is awaited.
+    Remind {
+        /// Whom, by GitLab id.
+        to: Vec<UserId>,
+    },
     /// Take a label off the issue.
     RemoveLabel {
         /// Its title.
@@ -96,10 +101,12 @@ impl Event {
 pub struct Status {
     /// What would be issued, as far as it is known.
     pub terms: Option<Terms>,
-    /// The beneficiary's manager.
-    pub manager: Option<UserId>,
+    /// Who may give the manager's approval; the manager first.
+    pub managers: Vec<UserId>,
     /// The provisioners of the instance.
     pub provisioners: Vec<UserId>,
+    /// Groups whose members are provisioners of the instance.
+    pub provisioner_groups: Vec<String>,
     /// Nothing may be issued anywhere.
     pub halted: bool,
     /// Labels are no longer taken off for a while.

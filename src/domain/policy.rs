@@ -1,6 +1,7 @@
 //! The policy: the validated form of configuration that decisions depend on.
 
 use jiff::SignedDuration;
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
@@ -32,8 +33,48 @@ pub struct Policy {
     pub pending_max: SignedDuration,
     /// The least role of an approver.
     pub minimum_access_level: i64,
+    /// Who may stand in for a manager, and when people are reminded.
+    pub absence: Absence,
     /// The Zendesk accounts.
     pub instances: Vec<Instance>,
+}
+
+/// Who may stand in for a manager, and when people are reminded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Absence {
+    /// How many steps up the chain of managers may approve; 1 is the manager alone.
+    pub chain_depth: u32,
+    /// Whoever must approve is reminded once after this.
+    pub remind_after: Option<SignedDuration>,
+    /// After this the manager's manager may approve as well, and is told.
+    pub escalate_after: Option<SignedDuration>,
+    /// Who stands in for whom, and when.
+    pub delegates: Vec<Delegate>,
+}
+
+impl Absence {
+    /// Nobody stands in, and nobody is reminded.
+    pub fn none() -> Self {
+        Self { chain_depth: 1, remind_after: None, escalate_after: None, delegates: Vec::new() }
+    }
+
+    /// How many steps up the chain may ever matter.
+    pub fn reach(&self) -> u32 {
+        self.chain_depth.max(if self.escalate_after.is_some() { 2 } else { 1 })
+    }
+}
+
+/// A person who stands in for a manager for a stated time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delegate {
+    /// The manager.
+    pub of: UserId,
+    /// Who stands in.
+    pub to: UserId,
+    /// The first day, in the policy's zone.
+    pub from: Date,
+    /// The last day.
+    pub until: Date,
 }
 
 /// What to do with a form that lacks what a decision needs.
@@ -59,6 +100,8 @@ pub struct Instance {
     pub kinds: Vec<Kind>,
     /// Who may give the second approval. Empty is nobody.
     pub provisioners: Vec<UserId>,
+    /// GitLab groups whose members, inherited ones included, may give it as well: full paths.
+    pub provisioner_groups: Vec<String>,
     /// The credential's name: `{issue_url}`, `{requester}`, `{expires_on}`.
     pub name_template: String,
 }

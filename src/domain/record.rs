@@ -46,11 +46,28 @@ pub struct Record {
     /// What could not be known at the last look.
     #[serde(default)]
     pub doubts: Vec<Doubt>,
+    /// Reminders sent in this generation.
+    #[serde(default)]
+    pub reminders: Vec<Reminder>,
+    /// The last comment of whoever said no.
+    #[serde(default)]
+    pub last_words: Option<String>,
     /// Attempts up to this number do not count towards the limit: a person said to try again.
     #[serde(default)]
     pub attempt_floor: u32,
     /// Our comment.
     pub note: Option<StatusNote>,
+}
+
+/// Somebody was reminded, or called in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reminder {
+    /// Whose approval is awaited: `manager`, `provisioner`, or `escalation` to the manager's manager.
+    pub role: String,
+    /// Who was told.
+    pub to: Vec<UserId>,
+    /// When.
+    pub at: Timestamp,
 }
 
 /// One of the two approvals.
@@ -285,6 +302,13 @@ impl Attempt {
     /// Whether the ledger calls its credential live: handed over and not yet to be taken away.
     pub fn is_live(&self) -> bool {
         self.state == AttemptState::Delivered
+    }
+}
+
+impl Record {
+    /// When the manager's manager was called in, in this generation.
+    pub fn escalated_at(&self) -> Option<Timestamp> {
+        self.reminders.iter().find(|reminder| reminder.role == "escalation").map(|reminder| reminder.at)
     }
 }
 

@@ -24,3 +24,61 @@ pub fn ours<'a>(attempt: &Attempt, ledger: &[Attempt], listing: &'a [ListedToken
     };
     listing.iter().filter(is_ours).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::ids::{CredentialId, ZendeskUserId};
+    use crate::domain::record::AttemptState;
+    use crate::domain::testing::{URL, attempt, time, token};
+
+    /// What of these is ours, after one unanswered call at nine o'clock.
+    fn found(listing: &[ListedToken]) -> Vec<i64> {
+        let attempt = attempt(1, AttemptState::Intended);
+        ours(&attempt, std::slice::from_ref(&attempt), listing).iter().map(|token| token.id.0).collect()
+    }
+
+    #[test]
+    fn what_the_call_made_is_ours_whether_it_is_active_or_not() {
+        assert_eq!(found(&[token(1), ListedToken { active: false, ..token(2) }]), [1, 2]);
+        assert_eq!(found(&[]), [0_i64; 0]);
+    }
+
+    #[test]
+    fn only_the_exact_name_is_ours() {
+        for name in [&format!("{URL}2"), &URL[..URL.len() - 1], &format!("{URL} "), &URL.to_uppercase(), ""] {
+            assert_eq!(found(&[ListedToken { name: name.to_owned(), ..token(1) }]), [0_i64; 0], "{name}");
+        }
+    }
+
+    #[test]
+    fn only_what_our_own_user_created_is_ours() {
+        for creator in [None, Some(ZendeskUserId(501))] {
+            assert_eq!(found(&[ListedToken { creator, ..token(1) }]), [0_i64; 0]);
+        }
+    }
+
+    #[test]
+    fn what_was_listed_before_is_not_ours() {
+        let attempt = Attempt { listed_before: vec![CredentialId(1)], ..attempt(1, AttemptState::Intended) };
+        let ids: Vec<i64> = ours(&attempt, &[], &[token(1), token(2)]).iter().map(|one| one.id.0).collect();
+        assert_eq!(ids, [2]);
+    }
+
+    #[test]
+    fn what_was_created_before_the_intent_is_not_ours_but_for_a_minute_of_skew() {
+        let created = |at: Option<&str>| ListedToken { created_at: at.map(time), ..token(1) };
+        assert_eq!(found(&[created(Some("2026-12-01T08:59:00Z"))]), [1]);
+        assert_eq!(found(&[created(Some("2026-12-01T08:58:59Z"))]), [0_i64; 0]);
+        assert_eq!(found(&[created(None)]), [0_i64; 0]);
+    }
+
+    #[test]
+    fn what_another_attempt_is_known_to_have_made_is_not_ours() {
+        let lost = attempt(1, AttemptState::NotFound);
+        let live = Attempt { credential: Some(CredentialId(2)), ..attempt(2, AttemptState::Delivered) };
+        let ledger = [lost.clone(), live];
+        let ids: Vec<i64> = ours(&lost, &ledger, &[token(1), token(2)]).iter().map(|one| one.id.0).collect();
+        assert_eq!(ids, [1]);
+    }
+}

@@ -37,6 +37,11 @@ pub struct Snapshot {
     pub origin: Origin,
     /// The accounts of everybody whose label event may matter.
     pub accounts: BTreeMap<UserId, Result<Account, Doubt>>,
+    /// The provisioners' group that a person is a member of, for everybody whose second approval may matter; of the
+    /// form's instance.
+    pub groups: BTreeMap<UserId, Result<Option<String>, Doubt>>,
+    /// The last comment of whoever said no.
+    pub last_words: Option<String>,
     /// Who is concerned, as far as the form tells.
     pub parties: Parties,
     /// What we remember.
@@ -58,6 +63,8 @@ pub struct Project {
     pub set_up_at: Option<Timestamp>,
     /// The pinned labels, if they are what they were pinned as.
     pub pins: Option<Pins>,
+    /// Why the pins do not count, where that is not known to be a change.
+    pub pins_doubt: Option<Doubt>,
 }
 
 /// What was seen of an issue.
@@ -89,6 +96,8 @@ pub struct Parties {
     pub beneficiary: Result<Person, Doubt>,
     /// Their manager.
     pub manager: Result<Manager, Doubt>,
+    /// Who is above the manager, nearest first, as far as the policy lets them matter.
+    pub ancestors: Result<Vec<Manager>, Doubt>,
     /// Their Slack account.
     pub slack: Result<SlackPerson, Doubt>,
     /// Our own user at the instance.
@@ -184,8 +193,13 @@ pub enum Doubt {
     NoManager,
     /// The directory names the person themselves.
     OwnManager,
-    /// The managers of the directory lead in a circle.
-    ManagersInCircle,
+    /// The chain of managers leads back to somebody in it.
+    ManagersInACircle,
+    /// Whoever could give this approval is excluded from it.
+    NobodyCanApprove {
+        /// `manager` or `provisioner`.
+        role: String,
+    },
     /// Slack has nobody with that address.
     NotOnSlack,
     /// The Slack account is deactivated, a bot, a guest, in another workspace or has another address.
@@ -268,6 +282,7 @@ impl Parties {
         Self {
             beneficiary: Err(doubt.clone()),
             manager: Err(doubt.clone()),
+            ancestors: Err(doubt.clone()),
             slack: Err(doubt.clone()),
             owner: Err(doubt.clone()),
             names: BTreeMap::new(),

@@ -91,6 +91,7 @@ pub(crate) fn policy() -> Policy {
         url: format!("https://{key}.zendesk.example"),
         kinds: vec![Kind::ApiToken],
         provisioners,
+        provisioner_groups: vec![],
         name_template: "{issue_url}".to_owned(),
     };
     Policy {
@@ -104,6 +105,7 @@ pub(crate) fn policy() -> Policy {
         approval_max_age: jiff::SignedDuration::from_hours(14 * 24),
         pending_max: jiff::SignedDuration::from_hours(30 * 24),
         minimum_access_level: 15,
+        absence: crate::domain::policy::Absence::none(),
         instances: vec![
             instance("global", "Zendesk Global", vec![PROVISIONER, MANAGER]),
             instance("government", "Zendesk US Government", vec![]),
@@ -393,7 +395,7 @@ impl Look {
         let terms = self.terms();
         let IssueView::Seen(issue) = &self.snapshot.issue else { panic!("no issue is seen") };
         let (snapshot, policy, now) = (&self.snapshot, &self.policy, self.now);
-        let case = Case { snapshot, issue, author: AUTHOR, policy, terms: &terms, now };
+        let case = Case { snapshot, issue, author: AUTHOR, escalated: false, policy, terms: &terms, now };
         let pins = self.snapshot.project.pins.clone().expect("the tests pin labels");
         let first = judge_manager(&case, manager, &pins.manager);
         match role {
@@ -426,7 +428,7 @@ fn sound() -> Snapshot {
     let everybody = [AUTHOR, MANAGER, PROVISIONER, STRANGER, OURSELVES];
     Snapshot {
         key,
-        project: Project { set_up_at: Some(time("2026-11-01T00:00Z")), pins: Some(pins()) },
+        project: Project { set_up_at: Some(time("2026-11-01T00:00Z")), pins: Some(pins()), pins_doubt: None },
         adopted: false,
         halted: None,
         ourselves: OURSELVES,
@@ -449,6 +451,8 @@ fn sound() -> Snapshot {
         last_edit: None,
         origin: Origin::Here,
         accounts: everybody.map(|id| (id, Ok(account(id)))).into_iter().collect(),
+        groups: std::collections::BTreeMap::new(),
+        last_words: None,
         parties: Parties {
             beneficiary: Ok(Person {
                 id: AUTHOR,
@@ -456,6 +460,7 @@ fn sound() -> Snapshot {
                 email: Email("ada@example.com".to_owned()),
             }),
             manager: Ok(Manager { id: MANAGER, authority: authority() }),
+            ancestors: Ok(Vec::new()),
             slack: Ok(SlackPerson {
                 id: SlackUserId("U10".to_owned()),
                 team: "T1".to_owned(),
@@ -482,18 +487,22 @@ pub(crate) fn kinds(plan: &Plan) -> Vec<&'static str> {
 
 /// What a plan mints.
 pub(crate) fn mints(plan: &Plan) -> Vec<&Mint> {
-    let mint = |action| match action {
-        &Action::Mint(ref mint) => Some(mint.as_ref()),
-        _ => None,
-    };
-    plan.actions.iter().filter_map(mint).collect()
+    let mut mints = Vec::new();
+    for action in &plan.actions {
+        if let Action::Mint(mint) = action {
+            mints.push(mint.as_ref());
+        }
+    }
+    mints
 }
 
 /// The titles of the labels a plan takes off.
 pub(crate) fn removed(plan: &Plan) -> Vec<&str> {
-    let name = |action| match action {
-        &Action::RemoveLabel { ref name } => Some(name.as_str()),
-        _ => None,
-    };
-    plan.actions.iter().filter_map(name).collect()
+    let mut names = Vec::new();
+    for action in &plan.actions {
+        if let Action::RemoveLabel { name } = action {
+            names.push(name.as_str());
+        }
+    }
+    names
 }

@@ -30,7 +30,8 @@ pub fn quote(text: &str) -> String {
 /// Characters that are not seen, or change the order of what is seen.
 fn hides(letter: char) -> bool {
     letter.is_control()
-        || matches!(letter, '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}')
+        || matches!(letter, '\u{AD}' | '\u{61C}' | '\u{180E}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}')
+        || matches!(letter, '\u{2060}'..='\u{206F}' | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFB}' | '\u{E0000}'..='\u{E007F}')
 }
 
 /// `2026-12-01 09:05 UTC`.
@@ -56,6 +57,9 @@ mod tests {
         assert_eq!(quote("a ``` b"), "````a ``` b````");
         assert_eq!(quote("--> <!-- \u{202E}x"), "`--> <!-- x`");
         assert_eq!(quote(" \n "), "(empty)");
+        for hidden in ["\u{61C}", "\u{AD}", "\u{180E}", "\u{200B}", "\u{2069}", "\u{FEFF}", "\u{E0041}"] {
+            assert_eq!(quote(&format!("a{hidden}b")), "`a b`", "{}", hidden.escape_unicode());
+        }
     }
 
     proptest! {

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::context::Context;
 use super::observe::Observation;
-use super::{entries, mint, take_away};
+use super::{entries, mint, remind, take_away};
 use crate::domain::phase::{Closing, Phase};
 use crate::domain::plan::{Action, Event, Plan};
 use crate::domain::record::{Attempt, AttemptState, Record, TakeAwayReason};
@@ -87,6 +87,10 @@ impl<'a> Work<'a> {
         for action in actions {
             tracing::info!(issue.key = %self.claim.key, action = name(action), "carrying out");
             let changed = match action {
+                Action::Remind { to } => {
+                    remind::remind(self, to).await;
+                    false
+                }
                 Action::RemoveLabel { name } => self.remove_label(name).await,
                 Action::CloseIssue => self.close_issue().await?,
                 Action::Mint(mint) => mint::mint(self, mint).await?,
@@ -232,6 +236,7 @@ pub(super) fn put_off(attempt: &mut Attempt, now: Timestamp, after: Option<Signe
 
 fn name(action: &Action) -> &'static str {
     match action {
+        Action::Remind { .. } => "remind",
         Action::RemoveLabel { .. } => "remove_label",
         Action::CloseIssue => "close_issue",
         Action::Mint(_) => "mint",

@@ -7,11 +7,13 @@
 
 mod act;
 mod adopt;
+mod approvers;
 mod context;
 mod hand;
 mod mint;
 mod observe;
 mod parties;
+mod remind;
 mod status;
 mod sweep;
 mod take_away;
@@ -25,8 +27,9 @@ use crate::domain::snapshot::IssueView;
 use crate::store::{Change, Claim, Entry, Hold, NO_REQUEST, Release, StoreError};
 
 pub use adopt::{AdoptError, adopt_all};
+pub use approvers::{all as all_pins, trust_labels};
 pub use context::{Context, Labels, Parts};
-pub use observe::{Observation, all as all_pins, look_only, observe};
+pub use observe::{Observation, look_only, observe};
 pub use sweep::{Sweeper, sweep};
 pub use worker::{Step, Worker};
 
@@ -44,6 +47,9 @@ pub async fn reconcile(context: &Context, mut claim: Claim) -> Result<(), StoreE
         context.store.renew(&claim, LEASE).await?;
         let seen = observe(context, &claim).await?;
         let plan = decide(&seen.snapshot, &context.policy, context.now());
+        if plan.record.is_none() && seen.snapshot.issue == IssueView::Unknown {
+            return give_back(context, &claim, Rest { plan: &plan, seen: &seen, unfinished: true }).await;
+        }
         if plan.record.is_none() {
             return nothing_of_ours(context, &claim).await;
         }

@@ -6,14 +6,13 @@
 use std::collections::BTreeMap;
 
 use super::context::Context;
-use super::parties;
-use crate::domain::approval::last_event;
+use super::{approvers, parties};
 use crate::domain::comment::{Seal, read_seal};
 use crate::domain::form::carries_marker;
 use crate::domain::ids::{IssueKey, NoteId, UserId};
-use crate::domain::observed::{Account, Issue, LabelEvent, Note};
+use crate::domain::observed::{Edit, Issue, LabelEvent, Note};
 use crate::domain::phase::Phase;
-use crate::domain::policy::{Pin, Pins};
+use crate::domain::policy::Pin;
 use crate::domain::record::Record;
 use crate::domain::snapshot::{Doubt, IssueView, Order, Origin, Parties, Project, Snapshot, Vendor};
 use crate::store::{Claim, Entry, StoreError};
@@ -98,13 +97,17 @@ async fn remembered(context: &Context, claim: Memory) -> Result<Snapshot, StoreE
         one.id == claim.key.project && context.policy.watches(one.id, &one.path)
     };
     let project = store.projects().await?.into_iter().find(watched);
+    let project = match project {
+        None => Project::default(),
+        Some(one) => {
+            let changed = approvers::labels_changed(store, one.id).await?;
+            Project { set_up_at: Some(one.set_up_at), pins: (!changed).then_some(one.pins), pins_doubt: None }
+        }
+    };
     let orders = store.open_orders(claim.key).await?.into_iter();
     Ok(Snapshot {
         key: claim.key,
-        project: project.map_or_else(Project::default, |one| Project {
-            set_up_at: Some(one.set_up_at),
-            pins: Some(one.pins),
-        }),
+        project,
         adopted: claim.adopted,
         halted: store.setting(HALTED).await?,
         ourselves: UserId::default(),
@@ -117,33 +120,73 @@ async fn remembered(context: &Context, claim: Memory) -> Result<Snapshot, StoreE
         record: claim.record,
         attempts: store.attempts(claim.key).await?,
         orders: orders.map(|one| Order { id: one.id, kind: one.kind, why: one.why, by: one.by }).collect(),
+        groups: BTreeMap::new(),
+        last_words: None,
         listing: None,
         in_hand: context.hand.attempt(claim.key),
     })
 }
 
 async fn look(context: &Context, snapshot: &mut Snapshot) -> Result<Comment, VendorError> {
-    snapshot.ourselves = context.ourselves().await?;
-    let issue = context.gitlab.issue(snapshot.key).await?;
-    if snapshot.record.is_none() && !carries_marker(&issue.description, &context.policy.marker) {
-        snapshot.issue = IssueView::Seen(Box::new(issue));
-        return Ok(Comment::Unknown);
-    }
-    let (events, edit, notes) = tokio::join!(
-        context.gitlab.label_events(snapshot.key),
-        context.gitlab.last_edit(issue.id),
-        comment_and_origin(context, snapshot),
-    );
-    let (comment, origin) = notes?;
-    (snapshot.events, snapshot.last_edit, snapshot.origin) = (events?, edit?, origin);
+    snapshot.ourselves = only_the_issue_is_gone(context.ourselves().await)?;
+    let Some(seen) = read(context, snapshot).await? else { return Ok(Comment::Unknown) };
+    let Seen { issue, events, edit, comment, origin } = seen;
+    (snapshot.events, snapshot.last_edit, snapshot.origin) = (events, edit, origin);
     if is_undecided(snapshot) {
-        approvers(context, snapshot, &issue).await;
+        approvers::find(context, snapshot, &issue).await;
         parties::find(context, snapshot, &issue).await;
     } else {
         snapshot.parties.names = names_of_record(context, snapshot).await;
     }
     snapshot.issue = IssueView::Seen(Box::new(issue));
     Ok(comment)
+}
+
+/// What GitLab shows of an issue.
+struct Seen {
+    issue: Issue,
+    events: Vec<LabelEvent>,
+    edit: Option<Edit>,
+    comment: Comment,
+    origin: Origin,
+}
+
+/// Reads it, in one round of parallel calls where its id is known. `None`: it is no request; nothing more is read.
+async fn read(context: &Context, snapshot: &mut Snapshot) -> Result<Option<Seen>, VendorError> {
+    let gitlab = &context.gitlab;
+    let key = snapshot.key;
+    if let Some(id) = snapshot.record.as_ref().map(|record| record.issue) {
+        let (issue, events, edit, notes) = tokio::join!(
+            gitlab.issue(key),
+            gitlab.label_events(key),
+            gitlab.last_edit(id),
+            comment_and_origin(context, snapshot)
+        );
+        let (issue, (comment, origin)) = (issue?, only_the_issue_is_gone(notes)?);
+        let (events, edit) = (only_the_issue_is_gone(events)?, only_the_issue_is_gone(edit)?);
+        return Ok(Some(Seen { issue, events, edit, comment, origin }));
+    }
+    let issue = gitlab.issue(key).await?;
+    if !carries_marker(&issue.description, &context.policy.marker) {
+        snapshot.issue = IssueView::Seen(Box::new(issue));
+        return Ok(None);
+    }
+    let (events, edit, notes) = tokio::join!(
+        gitlab.label_events(key),
+        gitlab.last_edit(issue.id),
+        comment_and_origin(context, snapshot)
+    );
+    let (comment, origin) = only_the_issue_is_gone(notes)?;
+    let (events, edit) = (only_the_issue_is_gone(events)?, only_the_issue_is_gone(edit)?);
+    Ok(Some(Seen { issue, events, edit, comment, origin }))
+}
+
+/// A 404 for anything but the issue itself tells nothing about the issue: it is an answer that cannot be used.
+fn only_the_issue_is_gone<T>(answer: Result<T, VendorError>) -> Result<T, VendorError> {
+    answer.map_err(|error| match error {
+        VendorError::NotFound { vendor } => VendorError::Malformed { vendor },
+        other => other,
+    })
 }
 
 /// Whether approvals may matter in this look. From minting on, the ledger alone counts.
@@ -189,46 +232,6 @@ fn origin(notes: &[Note]) -> Origin {
         (false, false) if says("promoted") => Origin::Moved,
         (false, false) => Origin::Here,
     }
-}
-
-/// The accounts behind the last event of each pinned label, and whether the labels are what was pinned.
-async fn approvers(context: &Context, snapshot: &mut Snapshot, issue: &Issue) {
-    let Some(pins) = snapshot.project.pins.clone() else { return };
-    let on_issue: Vec<&Pin> = all(&pins).filter(|pin| issue.labels.contains(&pin.name)).collect();
-    if on_issue.is_empty() {
-        return;
-    }
-    if !pins_hold(context, snapshot.key, &pins).await {
-        snapshot.project.pins = None;
-    }
-    for pin in on_issue {
-        let Some(LabelEvent { actor: Some(actor), .. }) = last_event(snapshot, pin) else { continue };
-        let actor = *actor;
-        let account = context.gitlab.account(snapshot.key.project, actor).await;
-        if let Ok(Account { username, .. }) = &account {
-            context.note_name(actor, username);
-        }
-        snapshot.accounts.insert(actor, account.map_err(|_| Doubt::Unreachable { vendor: Vendor::GitLab }));
-    }
-}
-
-/// The pinned labels of a project, one after the other.
-pub fn all(pins: &Pins) -> impl Iterator<Item = &Pin> {
-    [&pins.manager, &pins.provisioner].into_iter().chain(&pins.denied)
-}
-
-/// Whether each pinned label still has the title it was pinned with, and no other label has it.
-async fn pins_hold(context: &Context, key: IssueKey, pins: &Pins) -> bool {
-    let Ok(labels) = context.gitlab.labels(key.project).await else { return false };
-    let holds = |pin: &Pin| {
-        let named: Vec<_> = labels.iter().filter(|label| label.name == pin.name).collect();
-        matches!(named.as_slice(), [one] if one.id == pin.id)
-    };
-    let hold = all(pins).all(holds);
-    if !hold {
-        tracing::error!(issue.key = %key, "the approval labels are not the ones that were pinned; nothing is issued");
-    }
-    hold
 }
 
 async fn names_of_record(context: &Context, snapshot: &Snapshot) -> BTreeMap<UserId, String> {

@@ -23,7 +23,9 @@ pub(super) async fn find(context: &Context, snapshot: &mut Snapshot, issue: &Iss
     let beneficiary = asking.beneficiary(author, requester.as_deref()).await;
     let person = beneficiary.as_ref().map(|found| found.person.clone()).map_err(Clone::clone);
     let (manager, slack) = tokio::join!(asking.manager(&beneficiary), slack(context, &person));
-    snapshot.parties = Parties { beneficiary: person, manager, slack, ..Parties::unknown(&Doubt::NoForm) };
+    let ancestors = asking.ancestors(&person, &manager).await;
+    snapshot.parties =
+        Parties { beneficiary: person, manager, ancestors, slack, ..Parties::unknown(&Doubt::NoForm) };
     if let Ok(form) = form::check(&answers, policy, context.now()) {
         instance(context, snapshot, issue, &form).await;
     }
@@ -58,6 +60,14 @@ async fn name_everybody(context: &Context, snapshot: &mut Snapshot, issue: &Issu
     let mut people: Vec<UserId> = parties.manager.iter().map(|manager| manager.id).collect();
     people.extend(parties.beneficiary.iter().map(|person| person.id));
     people.extend(context.policy.instances.iter().flat_map(|instance| instance.provisioners.iter().copied()));
+    people.extend(parties.ancestors.iter().flatten().map(|one| one.id));
+    people.extend(context.policy.absence.delegates.iter().map(|one| one.to));
+    people.extend(
+        snapshot
+            .record
+            .iter()
+            .flat_map(|record| record.reminders.iter().flat_map(|one| one.to.iter().copied())),
+    );
     people.extend(issue.closed_by);
     people.sort_unstable();
     people.dedup();
@@ -132,6 +142,35 @@ impl Asking<'_> {
         }
         Ok(Manager { id, authority: beneficiary.evidence.clone() })
     }
+
+    /// Who is above the manager, as far as the policy lets them matter. Where the chain ends before, that is all;
+    /// whoever is their own manager is the top of it.
+    async fn ancestors(
+        &self,
+        person: &Result<Person, Doubt>,
+        manager: &Result<Manager, Doubt>,
+    ) -> Result<Vec<Manager>, Doubt> {
+        let (Ok(person), Ok(manager)) = (person, manager) else { return Ok(Vec::new()) };
+        let mut seen = vec![person.id, manager.id];
+        let mut last = manager.id;
+        let mut ancestors = Vec::new();
+        for _ in 1..self.context.policy.absence.reach() {
+            let below = self.by_id(last, Role::Manager).await?;
+            let above = below.person.manager.map_err(|error| doubt(error, Role::Manager))?;
+            let Some(id) = above.filter(|above| *above != last) else { break };
+            if seen.contains(&id) {
+                return Err(Doubt::ManagersInACircle);
+            }
+            let above = self.by_id(id, Role::Manager).await?;
+            let Found { source, value, read_at, .. } = below;
+            if above.person.active {
+                ancestors.push(Manager { id, authority: Authority { source, value, read_at } });
+            }
+            seen.push(id);
+            last = id;
+        }
+        Ok(ancestors)
+    }
 }
 
 fn doubt(error: DirectoryError, who: Role) -> Doubt {
@@ -142,7 +181,7 @@ fn doubt(error: DirectoryError, who: Role) -> Doubt {
         DirectoryError::Ambiguous => Doubt::AmbiguousInDirectory { who },
         DirectoryError::Unmappable => Doubt::NoAccountInDirectory { who },
         DirectoryError::ChangedHands => Doubt::ChangedHands { who },
-        DirectoryError::Cycle => Doubt::ManagersInCircle,
+        DirectoryError::Cycle => Doubt::ManagersInACircle,
     }
 }
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 
+use super::approvers;
 use super::context::Context;
 use crate::domain::form::carries_marker;
 use crate::domain::ids::IssueKey;
@@ -69,6 +70,8 @@ pub async fn sweep(context: &Context, only_wanted: bool) {
 
 async fn sweep_project(context: &Context, project: &Project) -> Result<(), StoreError> {
     let begun = context.now();
+    // A change is alarmed and kept; that the labels cannot be read is found by the listing below as well.
+    let _ = approvers::pins_hold(context, project.id, &project.pins).await;
     let since = project.swept_to.unwrap_or(project.set_up_at).checked_sub(OVERLAP).ok();
     let issues = match context.gitlab.issues_updated_since(project.id, since).await {
         Ok(issues) => issues,

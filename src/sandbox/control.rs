@@ -31,6 +31,7 @@ pub(crate) fn answer(world: &mut World, call: &Call) -> Answer {
         ("POST", ["world"]) => change_accounts(world, call),
         ("GET", ["calls"]) => Ok(Answer::ok(&json!({"calls": world.calls}))),
         ("POST", ["people", id]) => change_person(world, call, id),
+        ("POST", ["projects", id]) => change_project(world, call, id),
         ("POST", ["labels", id]) => hide_label(world, call, id),
         _ => Err(wrong("no such control")),
     };
@@ -84,12 +85,23 @@ fn change_accounts(world: &mut World, call: &Call) -> Reply {
     Ok(Answer::empty())
 }
 
-/// `{"state": …, "slack": {"deleted": …, "is_restricted": …}, "membership": {"access_level", "expires_at"} | null}`
+/// `{"protected": false}`: anybody may push to the default branch.
+fn change_project(world: &mut World, call: &Call, id: &str) -> Reply {
+    let project = id.parse().ok().and_then(|id: u64| world.gitlab.projects.get_mut(&id));
+    let project = project.ok_or_else(|| wrong("no such project"))?;
+    project.protected = call.flag("protected").unwrap_or(project.protected);
+    Ok(Answer::empty())
+}
+
+/// `{"state": …, "username": …, "slack": {"deleted": …, "is_restricted": …, "bot_id": …}, "membership": {"access_level", "expires_at"} | null}`
 fn change_person(world: &mut World, call: &Call, id: &str) -> Reply {
     let user = id.parse().ok().and_then(|id: u64| world.gitlab.users.get_mut(&id));
     let user = user.ok_or_else(|| wrong("no such person"))?;
     if let Some(state) = call.text("state") {
         user.state = state;
+    }
+    if let Some(username) = call.text("username") {
+        user.username = username;
     }
     let (id, email) = (user.id, user.email.clone());
     if let Some(membership) = call.parameters.get("membership") {
@@ -101,6 +113,9 @@ fn change_person(world: &mut World, call: &Call, id: &str) -> Reply {
         person.is_restricted = slack["is_restricted"].as_bool().unwrap_or(person.is_restricted);
         person.is_ultra_restricted =
             slack["is_ultra_restricted"].as_bool().unwrap_or(person.is_ultra_restricted);
+        if let Some(bot) = slack["bot_id"].as_str() {
+            person.bot_id = Some(bot.to_owned());
+        }
     }
     Ok(Answer::empty())
 }

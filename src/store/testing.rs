@@ -118,6 +118,8 @@ pub(super) fn record() -> Record {
         faults: Vec::new(),
         doubts: Vec::new(),
         attempt_floor: 0,
+        reminders: Vec::new(),
+        last_words: None,
         issue: IssueId(70),
         url: "https://gitlab.example/g/p/-/issues/1".to_owned(),
         author: UserId(3),

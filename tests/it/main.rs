@@ -6,6 +6,8 @@
     reason = "a call of a person has a person, a verb, a place and a thing"
 )]
 
+mod absence;
 mod black_box;
+mod delivery;
 mod harness;
 mod story;

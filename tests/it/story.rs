@@ -1,8 +1,10 @@
 //! The story that everything is for, and the ones in which nothing may be issued.
 
 use insta::assert_snapshot;
+use jiff::SignedDuration;
+use serde_json::json;
 
-use crate::harness::House;
+use crate::harness::{Form, House};
 
 #[tokio::test]
 async fn two_people_countersign_and_the_requester_gets_a_token_named_with_the_issue() {
@@ -46,5 +48,31 @@ async fn two_people_countersign_and_the_requester_gets_a_token_named_with_the_is
     **Any holder of an API token can act as any user of that account, admins included.** Approve it only if that is needed.
     ");
     assert_eq!(house.phase(iid).await, "active");
+    house.leave().await;
+}
+
+#[tokio::test]
+async fn an_unchanged_undecided_request_costs_four_reads_of_gitlab_a_look() {
+    let house = House::open().await;
+    let iid = house.opens("requester", &Form::default().text()).await;
+    house.settle().await;
+    house.look(iid).await;
+    let calls = || house.calls("gitlab", "GET", "") + house.calls("gitlab", "POST", "graphql");
+    let before = calls();
+    house.look(iid).await;
+    assert_eq!(calls() - before, 4);
+    house.leave().await;
+}
+
+#[tokio::test]
+async fn a_webhook_that_came_while_gitlab_could_not_be_read_is_not_lost() {
+    let house = House::open().await;
+    house.fault(json!({"vendor": "gitlab", "method": "GET", "path": "/issues/", "effect": "status:503", "times": 0})).await;
+    let iid = house.opens("requester", &Form::default().text()).await;
+    house.settle().await;
+    house.heal().await;
+    assert_eq!(house.notes(iid).await, Vec::<String>::new());
+    house.later(SignedDuration::from_mins(1)).await;
+    assert!(house.comment(iid).await.contains("Waiting for the manager"));
     house.leave().await;
 }

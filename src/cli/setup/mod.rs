@@ -191,5 +191,6 @@ pub(super) async fn pin(store: &Store, project: &Project, pins: Pins) -> Result<
     let (id, path) = (project.id, project.path.clone());
     store.set_up_project(NewProject { id, path, pins: pins.clone() }).await?;
     store.pin_labels(id, pins).await?;
+    crate::reconcile::trust_labels(store, id).await?;
     Ok(())
 }

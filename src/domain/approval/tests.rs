@@ -316,7 +316,7 @@ fn the_manager_and_the_provisioners_may_deny_and_nobody_else() {
     let terms = look.terms();
     let IssueView::Seen(issue) = &look.snapshot.issue else { panic!("it is seen") };
     let (snapshot, policy, now) = (&look.snapshot, &look.policy, look.now);
-    let case = Case { snapshot, issue, author: AUTHOR, policy, terms: &terms, now };
+    let case = Case { snapshot, issue, author: AUTHOR, escalated: false, policy, terms: &terms, now };
     assert!(may_deny(&case, MANAGER) && may_deny(&case, PROVISIONER));
     assert!(!may_deny(&case, AUTHOR) && !may_deny(&case, STRANGER) && !may_deny(&case, OURSELVES));
 }

@@ -4,6 +4,8 @@
 //! when it ends. `words` has the sentences, `seal` the last line that ties the comment to the audit chain.
 
 mod seal;
+#[cfg(test)]
+mod tests;
 mod words;
 
 use std::fmt::Write as _;

@@ -2,7 +2,7 @@
 
 use super::{View, closed_for_faults, stubborn};
 use crate::domain::phase::{BlockReason, DenyReason, EndReason, Phase, RefuseReason, WithdrawReason};
-use crate::domain::record::{Attempt, AttemptState, Record, RefusalReason};
+use crate::domain::record::{Attempt, AttemptState, Record, RefusalReason, Reminder};
 use crate::domain::snapshot::{Doubt, Role, Vendor};
 use crate::domain::terms::Kind;
 use crate::domain::text;
@@ -73,22 +73,53 @@ fn awaiting(view: &View<'_>, since: jiff::Timestamp, manager: bool) -> Vec<Strin
         return vec![opening.to_owned(), lines.join("\n")];
     }
     let (who, label) = if manager {
-        let who = view.status.manager.map_or("the manager".to_owned(), |one| view.mention(one));
-        (format!("{who}, the manager,"), view.manager_label)
+        (the_manager(view), view.manager_label)
     } else {
-        let provisioners = &view.status.provisioners;
-        let who = if provisioners.is_empty() {
-            "a provisioner (none is configured: ask an operator)".to_owned()
-        } else {
-            view.mentions(provisioners)
-        };
-        (format!("{who}, the provisioner,"), view.provisioner_label)
+        (the_provisioner(view), view.provisioner_label)
     };
     let since = text::time(since);
-    vec![format!(
+    let mut paragraphs = vec![format!(
         "Waiting for {who} since {since}. If you agree with all of what is written below, apply the label ~\"{label}\". \
          If not, close the issue."
-    )]
+    )];
+    paragraphs.extend(view.record.reminders.iter().map(|reminder| reminded(view, reminder)));
+    paragraphs
+}
+
+/// `@kim, the manager,`; and who may act for them, if anybody may.
+fn the_manager(view: &View<'_>) -> String {
+    match view.status.managers.as_slice() {
+        [] => "the manager".to_owned(),
+        [one] => format!("{}, the manager,", view.mention(*one)),
+        [one, others @ ..] => {
+            format!(
+                "{}, the manager, or {}, who may act for them,",
+                view.mention(*one),
+                view.mentions(others)
+            )
+        }
+    }
+}
+
+fn the_provisioner(view: &View<'_>) -> String {
+    let groups =
+        view.status.provisioner_groups.iter().map(|group| format!("a member of {}", text::quote(group)));
+    let people = view.status.provisioners.iter().map(|person| view.mention(*person));
+    let all: Vec<String> = people.chain(groups).collect();
+    if all.is_empty() {
+        return "a provisioner (none is configured: ask an operator)".to_owned();
+    }
+    format!("{}, the provisioner,", all.join(" or "))
+}
+
+fn reminded(view: &View<'_>, reminder: &Reminder) -> String {
+    let (who, when) = (view.mentions(&reminder.to), text::time(reminder.at));
+    match reminder.role.as_str() {
+        "escalation" => {
+            format!("{who}, who manages the manager, was asked in on {when} and may approve as well.")
+        }
+        _ => format!("{who} was reminded on {when}."),
+    }
 }
 
 fn issuing(view: &View<'_>, since: jiff::Timestamp) -> String {
@@ -202,6 +233,11 @@ fn refused(why: RefuseReason) -> &'static str {
 }
 
 fn denied(why: &DenyReason, view: &View<'_>) -> String {
+    let reason = view
+        .record
+        .last_words
+        .as_ref()
+        .map_or_else(String::new, |words| format!(" They wrote: {}.", text::quote(words)));
     match why {
         DenyReason::AdminNotNeeded => format!(
             "The form says under “{}” that admin access is not needed. An API token always has it, so none is issued. \
@@ -210,10 +246,10 @@ fn denied(why: &DenyReason, view: &View<'_>) -> String {
             view.title(crate::domain::form::Field::AdminAccess)
         ),
         DenyReason::ClosedBy { by } => {
-            format!("{} said no by closing this issue. Reopening begins anew.", view.mention(*by))
+            format!("{} said no by closing this issue.{reason} Reopening begins anew.", view.mention(*by))
         }
         DenyReason::LabelledBy { by } => {
-            format!("{} said no by label. Reopening begins anew.", view.mention(*by))
+            format!("{} said no by label.{reason} Reopening begins anew.", view.mention(*by))
         }
     }
 }
@@ -248,7 +284,10 @@ pub(super) fn attempt(attempt: &Attempt, record: &Record) -> Option<String> {
 
 /// Why a label does not count, and who could.
 pub fn refusal(why: &RefusalReason, role: &str, view: &View<'_>) -> String {
-    let manager = view.status.manager.map_or("the manager".to_owned(), |one| view.mention(one));
+    let manager = match view.status.managers.first() {
+        Some(one) => format!("{}, the manager,", view.mention(*one)),
+        None => "the manager".to_owned(),
+    };
     match why {
         RefusalReason::NoEvent => "GitLab does not say who put it there.".to_owned(),
         RefusalReason::NoActor => "the account that put it there no longer exists.".to_owned(),
@@ -259,7 +298,7 @@ pub fn refusal(why: &RefusalReason, role: &str, view: &View<'_>) -> String {
         RefusalReason::NotAMember => {
             "they are not a member of this project with the role it takes.".to_owned()
         }
-        RefusalReason::NotTheManager => format!("only {manager}, the manager, can give this approval."),
+        RefusalReason::NotTheManager => format!("only {manager} can give this approval."),
         RefusalReason::NotAProvisioner => {
             format!(
                 "only a provisioner of the instance can give it: {}.",
@@ -268,7 +307,7 @@ pub fn refusal(why: &RefusalReason, role: &str, view: &View<'_>) -> String {
         }
         RefusalReason::SamePerson => "the two approvals must come from two people.".to_owned(),
         RefusalReason::ManagerFirst => {
-            format!("{manager}, the manager, approves first. Then put it on again.")
+            format!("{manager} approves first. Then put it on again.")
         }
         RefusalReason::EditedSince => {
             format!(
@@ -304,7 +343,13 @@ pub fn doubt(doubt: &Doubt) -> String {
         Doubt::NoAddressInDirectory => "The directory has no e-mail address of the requester, or several: whoever keeps it can mend that.".to_owned(),
         Doubt::NoManager => "The directory names no manager for the requester: whoever keeps it can add one.".to_owned(),
         Doubt::OwnManager => "The directory names the requester as their own manager: whoever keeps it can mend that.".to_owned(),
-        Doubt::ManagersInCircle => "The directory names managers that lead in a circle: whoever keeps it can mend that.".to_owned(),
+        Doubt::ManagersInACircle => {
+            "The directory's chain of managers leads back to itself: whoever keeps it can mend that.".to_owned()
+        }
+        Doubt::NobodyCanApprove { role } => format!(
+            "Nobody can give the {role}'s approval: whoever could is the author, the requester, or already the other \
+             approver. An operator can name a delegate or another provisioner."
+        ),
         Doubt::NotOnSlack => "Slack has nobody with the requester's address in the directory: one of the two must be corrected.".to_owned(),
         Doubt::UnfitSlackAccount => "The requester's Slack account is deactivated, a guest's, a bot's or has another address; a secret is not sent there.".to_owned(),
         Doubt::Unreachable { vendor } => format!("{} does not answer at the moment.", vendor.name()),

@@ -15,12 +15,15 @@ const BETWEEN_LOOKS: SignedDuration = SignedDuration::from_mins(1);
 const LATE_LOOKS: SignedDuration = SignedDuration::from_mins(10);
 /// … for this long.
 const LATE: SignedDuration = SignedDuration::from_hours(1);
-/// A secret that Slack does not take is held no longer than this.
+/// A secret that Slack does not take is held for less than this.
 const IN_HAND: SignedDuration = SignedDuration::from_mins(10);
 
 impl Draft<'_> {
     pub(super) fn settle_attempts(&mut self) {
-        for place in 0..self.attempts.len() {
+        // First what was handed over: it decides what the others are still for.
+        let (live, others): (Vec<usize>, Vec<usize>) =
+            (0..self.attempts.len()).partition(|place| self.attempts[*place].is_live());
+        for place in live.into_iter().chain(others) {
             let attempt = self.attempts[place].clone();
             match attempt.state {
                 AttemptState::Intended => self.look_after(&attempt, LANDING, BETWEEN_LOOKS),
@@ -85,10 +88,12 @@ impl Draft<'_> {
             self.take_away(place, TakeAwayReason::SecretLost);
         } else if !self.wanted() {
             self.take_away(place, TakeAwayReason::RequestGone);
-        } else if self.now.duration_since(minted_at) > IN_HAND {
+        } else if self.now.duration_since(minted_at) >= IN_HAND {
             self.take_away(place, TakeAwayReason::DeliveryTooSlow);
         } else {
             let attempt = self.attempts[place].clone();
+            // Whatever wait Slack asks for: the secret is not held longer.
+            self.look_at(minted_at.saturating_add(IN_HAND).unwrap_or(self.now));
             self.act_when_ready(&attempt, Action::Send { attempt: number });
         }
     }

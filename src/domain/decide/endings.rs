@@ -42,6 +42,7 @@ impl Draft<'_> {
         let IssueView::Seen(issue) = &snapshot.issue else { return self.look_for_closing() };
         match (self.closing(), issue.open) {
             (Closing::Wanted, true) => {
+                self.actions.retain(|action| *action != Action::CloseIssue);
                 self.actions.push(Action::CloseIssue);
                 self.look_in(CLOSING);
             }
@@ -84,6 +85,8 @@ impl Draft<'_> {
         self.record.manager = Slot::above(watermark);
         self.record.provisioner = Slot::above(watermark);
         self.record.issued = None;
+        self.record.reminders.clear();
+        self.record.last_words = None;
         self.event("generation.begun", json!({"generation": self.record.generation, "watermark": watermark}));
         self.enter(Phase::New);
         self.notice_loss();

@@ -7,6 +7,7 @@
 mod approvals;
 mod attempts;
 mod endings;
+mod reminders;
 #[cfg(test)]
 mod tests;
 mod undecided;
@@ -69,6 +70,8 @@ fn new_record(issue: &Issue, now: Timestamp) -> Record {
         faults: Vec::new(),
         doubts: Vec::new(),
         attempt_floor: 0,
+        reminders: Vec::new(),
+        last_words: None,
         note: None,
     }
 }

@@ -41,6 +41,8 @@ impl Draft<'_> {
                 self.approvals(issue, &form, &terms);
             }
         }
+        // What was being issued until this look may have waited too long already.
+        self.waited_too_long();
     }
 
     pub(super) fn read_form(&self, issue: &Issue) -> Result<Form, Vec<Fault>> {
@@ -60,10 +62,8 @@ impl Draft<'_> {
         let slack = parties.slack.as_ref().map_err(Clone::clone)?;
         let owner = parties.owner.as_ref().map_err(Clone::clone)?;
         let name =
-            naming::render(&instance.name_template, &self.record.url, &beneficiary.name, form.remove_on);
-        if name.chars().count() > naming::LONGEST {
-            return Err(Doubt::NameTooLong);
-        }
+            naming::render(&instance.name_template, &self.record.url, &beneficiary.name, form.remove_on)
+                .ok_or(Doubt::NameTooLong)?;
         Ok(Terms {
             installation: self.policy.installation.clone(),
             issue: self.record.issue,
@@ -87,7 +87,8 @@ impl Draft<'_> {
         self.status.terms = Some(terms.clone());
         let instance = self.policy.instance(&terms.instance);
         self.status.provisioners = instance.map(|one| one.provisioners.clone()).unwrap_or_default();
-        self.status.manager = self.snapshot.parties.manager.as_ref().ok().map(|manager| manager.id);
+        self.status.provisioner_groups =
+            instance.map(|one| one.provisioner_groups.clone()).unwrap_or_default();
     }
 
     /// Closed by somebody, denied by a label, waited too long, or asking for more than is needed.
@@ -97,14 +98,20 @@ impl Draft<'_> {
         reading: &Result<Form, Vec<Fault>>,
         terms: &Result<Terms, Doubt>,
     ) -> bool {
-        let since = self.now;
         let end = if issue.open { self.said_no(issue, reading, terms) } else { self.closed(issue, terms) };
-        let Some(phase) = end.or_else(|| self.too_long(since)) else { return false };
+        let Some(phase) = end else { return self.waited_too_long() };
+        if matches!(phase, Phase::Denied { .. }) {
+            self.record.last_words.clone_from(&self.snapshot.last_words);
+        }
+        self.leave(phase);
+        true
+    }
+
+    fn leave(&mut self, phase: Phase) {
         self.enter(phase);
         if self.closing() == Closing::Wanted {
             self.over();
         }
-        true
     }
 
     fn closed(&mut self, issue: &Issue, terms: &Result<Terms, Doubt>) -> Option<Phase> {
@@ -140,22 +147,23 @@ impl Draft<'_> {
         Some(Phase::Denied { since, why: DenyReason::LabelledBy { by }, closing })
     }
 
-    fn too_long(&mut self, since: jiff::Timestamp) -> Option<Phase> {
-        let deadline = self.record.generation_since.saturating_add(self.policy.pending_max).ok()?;
-        if matches!(self.record.phase, Phase::Issuing { .. } | Phase::Delivering { .. }) {
-            return None;
-        }
+    /// Withdraws what nobody decided in time. What is being issued was decided.
+    fn waited_too_long(&mut self) -> bool {
+        let deadline = self.record.generation_since.saturating_add(self.policy.pending_max);
+        let (Ok(deadline), true) = (deadline, self.record.phase.is_undecided()) else { return false };
         self.look_at(deadline.max(self.now));
-        (self.now >= deadline).then_some(Phase::Withdrawn {
-            since,
-            why: WithdrawReason::TooLong,
-            closing: Closing::Wanted,
-        })
+        if self.now < deadline {
+            return false;
+        }
+        let (since, why) = (self.now, WithdrawReason::TooLong);
+        self.leave(Phase::Withdrawn { since, why, closing: Closing::Wanted });
+        true
     }
 
     pub(super) fn case<'c>(&'c self, issue: &'c Issue, terms: &'c Result<Terms, Doubt>) -> Case<'c> {
         let (snapshot, policy) = (self.snapshot, self.policy);
-        Case { snapshot, issue, author: self.record.author, policy, terms, now: self.now }
+        let (author, escalated) = (self.record.author, self.record.escalated_at().is_some());
+        Case { snapshot, issue, author, escalated, policy, terms, now: self.now }
     }
 
     fn incomplete(&mut self, issue: &Issue, faults: Vec<Fault>) {
@@ -195,19 +203,28 @@ impl Draft<'_> {
             return;
         }
         let Some(pins) = self.snapshot.project.pins.clone() else {
-            return self.wait(Phase::AwaitingManager { since: self.now }, vec![Doubt::LabelsChanged]);
+            return self.wait(
+                Phase::AwaitingManager { since: self.now },
+                vec![self.snapshot.project.pins_doubt.clone().unwrap_or(Doubt::LabelsChanged)],
+            );
         };
         let manager = judge_manager(&self.case(issue, terms), &self.record.manager, &pins.manager);
         let case = self.case(issue, terms);
         let provisioner = judge_provisioner(&case, &self.record.provisioner, &pins.provisioner, &manager);
         self.take(Approver::Manager, &pins.manager, &manager);
         self.take(Approver::Provisioner, &pins.provisioner, &provisioner);
-        self.go_on(form, terms, [&manager, &provisioner]);
+        let mut doubts = self.doubts(terms, [&manager, &provisioner]);
+        doubts.extend(self.possible(issue, terms));
+        self.go_on(form, terms, ([&manager, &provisioner], doubts));
     }
 
-    fn go_on(&mut self, form: &Form, terms: &Result<Terms, Doubt>, verdicts: [&Verdict; 2]) {
+    fn go_on(
+        &mut self,
+        form: &Form,
+        terms: &Result<Terms, Doubt>,
+        (verdicts, doubts): ([&Verdict; 2], Vec<Doubt>),
+    ) {
         let since = self.now;
-        let doubts = self.doubts(terms, verdicts);
         let next = match verdicts {
             [Verdict::Counts(_), Verdict::Counts(_)] if doubts.is_empty() => Phase::Issuing { since },
             [Verdict::Counts(_), _] => Phase::AwaitingProvisioner { since },
@@ -252,8 +269,12 @@ impl Draft<'_> {
         if self.record.doubts != doubts {
             self.event("request.doubts", json!(doubts));
         }
+        let certain = doubts.is_empty();
         self.record.doubts = doubts;
         self.enter(phase);
+        if certain {
+            self.remind();
+        }
     }
 
     /// Both count. Everything is checked that can still stop it; then one attempt is begun.

@@ -257,8 +257,8 @@ fn no_nesting_is_too_deep() {
         let text = format!("### {}\n\n{}x", title(Field::Purpose), unit.repeat(20_000));
         let _ = checked(&text);
     }
-    let stairs: String = (0..300).map(|depth| format!("{}- [x] a\n", "  ".repeat(depth))).collect();
-    let _ = checked(&format!("### {}\n\n{stairs}", title(Field::Purpose)));
+    let stairs: Vec<String> = (0..300).map(|depth| format!("{}- [x] a", "  ".repeat(depth))).collect();
+    let _ = checked(&format!("### {}\n\n{}", title(Field::Purpose), stairs.join("\n")));
 }
 
 #[test]

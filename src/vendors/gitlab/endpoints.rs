@@ -37,6 +37,23 @@ impl Endpoint for OneNote {
     }
 }
 
+/// `GET /groups/:id/members/all/:user_id`: inherited and invited members as well.
+pub(super) struct GroupMember {
+    pub(super) group: String,
+    pub(super) user: u64,
+}
+
+impl Endpoint for GroupMember {
+    fn method(&self) -> Method {
+        Method::GET
+    }
+
+    fn endpoint(&self) -> Cow<'static, str> {
+        let group: String = url::form_urlencoded::byte_serialize(self.group.as_bytes()).collect();
+        format!("groups/{group}/members/all/{}", self.user).into()
+    }
+}
+
 /// `GET /projects/:id/issues`, every state and, as far as we may see them, confidential ones too.
 pub(super) struct UpdatedIssues {
     pub(super) project: ProjectId,

@@ -22,7 +22,7 @@ use super::Vendor;
 use super::error::VendorError;
 use super::http::Transport;
 use crate::domain::ids::{IssueId, IssueKey, LabelId, NoteId, ProjectId, UserId};
-use crate::domain::observed::{Account, Edit, Issue, LabelEvent, Note};
+use crate::domain::observed::{Account, Edit, Issue, LabelEvent, Membership, Note};
 use crate::secret::Secret;
 
 mod edit;
@@ -31,7 +31,7 @@ mod session;
 pub mod setup;
 mod shapes;
 
-use endpoints::{LastEdit, OneNote, UpdatedIssues};
+use endpoints::{GroupMember, LastEdit, OneNote, UpdatedIssues};
 use session::built;
 
 /// User names are at most this long at GitLab; anything longer names nobody.
@@ -203,6 +203,17 @@ impl GitLab {
         let endpoint = built(OneBranch::builder().project(number(project.0)).branch(name).build());
         let branch: shapes::Branch = self.ask("branch", &endpoint).await?;
         branch.named(name)
+    }
+
+    /// A person's membership of a group, inherited ones included; `None`: not a member.
+    pub async fn group_member(&self, group: &str, user: UserId) -> Result<Option<Membership>, VendorError> {
+        let endpoint = GroupMember { group: group.to_owned(), user: number(user.0) };
+        match self.ask::<shapes::Member>("group_member", &endpoint).await {
+            Ok(member) => Ok(Some(member.membership())),
+            // GitLab answers the same for a group that is not there or not for us to see: nobody is a member of it.
+            Err(VendorError::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// Who has exactly this user name now, without regard to case.

@@ -3,6 +3,7 @@
 //! Webhooks arrive over HTTP; the worker's step is driven by hand (`settle`), so no test sleeps. At its end each
 //! story is left with `leave`, which looks for every secret ever minted where none may be.
 
+mod hands;
 mod log;
 mod people;
 
@@ -24,6 +25,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
+pub(crate) use hands::says;
 pub(crate) use people::Form;
 
 /// When every story begins.
@@ -46,9 +48,6 @@ pub(crate) struct House {
     worker: Worker,
 }
 
-/// Changes of the configuration before anything starts.
-pub(crate) type Adjust = fn(&mut String);
-
 impl House {
     /// Everything up and set up.
     pub(crate) async fn open() -> Self {
@@ -56,7 +55,7 @@ impl House {
     }
 
     /// Everything up and set up, with a changed configuration.
-    pub(crate) async fn open_with(adjust: Adjust) -> Self {
+    pub(crate) async fn open_with(adjust: impl FnOnce(&mut String)) -> Self {
         let house = Self::before_setup(adjust).await;
         house.set_up().await;
         house.service.watch().await.unwrap();
@@ -64,7 +63,7 @@ impl House {
     }
 
     /// Everything up, and nothing set up in GitLab.
-    pub(crate) async fn before_setup(adjust: Adjust) -> Self {
+    pub(crate) async fn before_setup(adjust: impl FnOnce(&mut String)) -> Self {
         log::capture();
         let clock = AdjustableClock::frozen(MORNING.parse::<Timestamp>().unwrap());
         let randomness = Arc::new(SystemRandomness);

@@ -129,8 +129,8 @@ fn a_message_that_slack_does_not_take_is_tried_for_ten_minutes() {
     };
     let look = issuing(vec![waiting]).in_hand(1);
     assert_eq!(at(&look, "2026-12-01T09:04:59Z"), (vec![], Some(time("2026-12-01T09:05Z"))));
-    assert_eq!(at(&look, "2026-12-01T09:10:00Z").0, [Action::Send { attempt: 1 }]);
-    let too_slow = look.later("2026-12-01T09:10:01Z").decide();
+    assert_eq!(at(&look, "2026-12-01T09:09:59Z").0, [Action::Send { attempt: 1 }]);
+    let too_slow = look.later("2026-12-01T09:10:00Z").decide();
     assert_eq!(too_slow.attempts[0].state, taking(TakeAwayReason::DeliveryTooSlow));
     assert_eq!(too_slow.attempts[0].not_before, None);
     assert_eq!(too_slow.actions, [Action::TakeAway { attempt: 1 }]);
@@ -232,4 +232,11 @@ fn a_create_that_zendesk_put_off_is_tried_again_when_it_said() {
     let look = issuing(vec![put_off]);
     assert_eq!(at(&look, "2026-12-01T09:04:59Z"), (vec![], Some(time("2026-12-01T09:05Z"))));
     assert_eq!(mints(&look.later("2026-12-01T09:05Z").decide()).len(), 1);
+}
+
+#[test]
+fn what_was_handed_over_decides_what_an_older_attempt_is_for() {
+    let plan = issuing(vec![attempt(1, AttemptState::Sending), attempt(2, AttemptState::Delivered)]).decide();
+    assert!(matches!(plan.record.unwrap().phase, Phase::Active { .. }));
+    assert_eq!(plan.actions, [Action::TakeAway { attempt: 1 }]);
 }

@@ -2,4 +2,6 @@
 
 mod approvals;
 mod ledger;
+mod oracle;
+mod properties;
 mod table;

@@ -478,3 +478,15 @@ fn refused_stays_refused_when_it_is_reopened() {
     });
     assert!(matches!(reopened.phase(), Phase::Refused { .. }));
 }
+
+#[test]
+fn issuing_for_too_long_and_then_awaiting_again_it_is_withdrawn_at_once() {
+    let issuing = Look::in_phase(NOW, Phase::Issuing { since: time(NOW) }, Vec::new());
+    for text in [form(&[]), form(&[(Field::Purpose, "")])] {
+        let plan = issuing.clone().described(&text).later("2027-01-02T09:00:00Z").decide();
+        let phase = plan.record.unwrap().phase;
+        assert!(matches!(phase, Phase::Withdrawn { why: WithdrawReason::TooLong, .. }), "{phase:?}");
+        let closes = plan.actions.iter().filter(|action| **action == Action::CloseIssue).count();
+        assert_eq!(closes, 1);
+    }
+}

@@ -1,0 +1,83 @@
+//! Absence: who could approve at all, who is reminded, and when the manager's manager is called in.
+//!
+//! A reminder is remembered before it is sent, so that nobody is reminded twice; one that did not arrive is no harm.
+
+use serde_json::json;
+
+use super::Draft;
+use crate::domain::approval::managers;
+use crate::domain::ids::UserId;
+use crate::domain::observed::Issue;
+use crate::domain::phase::Phase;
+use crate::domain::plan::Action;
+use crate::domain::record::Reminder;
+use crate::domain::snapshot::Doubt;
+use crate::domain::terms::Terms;
+
+const ESCALATION: &str = "escalation";
+
+impl Draft<'_> {
+    /// Notes who may approve, for the comment; and says at once if nobody could.
+    pub(super) fn possible(&mut self, issue: &Issue, terms: &Result<Terms, Doubt>) -> Vec<Doubt> {
+        let case = self.case(issue, terms);
+        let Ok(entitled) = managers(&case) else { return Vec::new() };
+        let excluded = |person: &UserId| {
+            let beneficiary = self.snapshot.parties.beneficiary.as_ref().ok().map(|one| one.id);
+            *person == self.record.author
+                || Some(*person) == beneficiary
+                || *person == self.snapshot.ourselves
+        };
+        let mut firsts: Vec<UserId> =
+            entitled.known.iter().map(|(id, _)| *id).filter(|id| !excluded(id)).collect();
+        firsts.dedup();
+        let seconds: Vec<UserId> =
+            self.status.provisioners.iter().copied().filter(|id| !excluded(id)).collect();
+        let more_firsts = entitled.unknown.is_some();
+        let more_seconds = !self.status.provisioner_groups.is_empty();
+        let mut doubts = Vec::new();
+        if firsts.is_empty() && !more_firsts {
+            doubts.push(Doubt::NobodyCanApprove { role: "manager".to_owned() });
+        }
+        let one_for_both =
+            !more_firsts && firsts.len() == 1 && seconds.iter().all(|second| firsts.contains(second));
+        if terms.is_ok() && !more_seconds && (seconds.is_empty() || one_for_both) {
+            doubts.push(Doubt::NobodyCanApprove { role: "provisioner".to_owned() });
+        }
+        self.status.managers = firsts;
+        doubts
+    }
+
+    /// Reminds whoever is awaited, once; and calls in the manager's manager, once.
+    pub(super) fn remind(&mut self) {
+        let (role, since, to) = match self.record.phase {
+            Phase::AwaitingManager { since } => ("manager", since, self.status.managers.clone()),
+            Phase::AwaitingProvisioner { since } => ("provisioner", since, self.status.provisioners.clone()),
+            _ => return,
+        };
+        let absence = &self.policy.absence;
+        let (remind_after, escalate_after) = (absence.remind_after, absence.escalate_after);
+        self.once(role, remind_after.and_then(|wait| since.checked_add(wait).ok()), to);
+        if role == "manager" {
+            let above = self.snapshot.parties.ancestors.as_ref().ok().and_then(|ancestors| ancestors.first());
+            let above: Vec<UserId> = above.map(|one| one.id).into_iter().collect();
+            if !above.is_empty() {
+                self.once(ESCALATION, escalate_after.and_then(|wait| since.checked_add(wait).ok()), above);
+            }
+        }
+    }
+
+    fn once(&mut self, role: &str, at: Option<jiff::Timestamp>, to: Vec<UserId>) {
+        let Some(at) = at.filter(|_| !self.record.reminders.iter().any(|done| done.role == role)) else {
+            return;
+        };
+        if to.is_empty() {
+            return;
+        }
+        if at > self.now {
+            return self.look_at(at);
+        }
+        self.event("request.reminded", json!({"role": role, "to": to}));
+        self.record.reminders.push(Reminder { role: role.to_owned(), to: to.clone(), at: self.now });
+        self.actions.push(Action::Remind { to });
+    }
+}
