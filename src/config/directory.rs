@@ -7,6 +7,8 @@
 mod gitlab_file;
 mod ldap;
 mod scim;
+#[cfg(test)]
+mod tests;
 
 use std::path::PathBuf;
 

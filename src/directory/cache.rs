@@ -31,6 +31,10 @@ impl<K: Hash + Eq, V: Clone> Cache<K, V> {
         held.insert(key, (value, now));
     }
 
+    pub(super) fn forget(&self, key: &K) {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+    }
+
     fn is_young(&self, at: Timestamp, now: Timestamp) -> bool {
         is_young(at, now, self.keep)
     }

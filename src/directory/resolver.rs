@@ -181,7 +181,11 @@ impl Resolver {
     fn remembered(&self, asked: &Asked, freshness: Freshness) -> Option<Found> {
         match freshness {
             Freshness::Cached => self.answers.get(asked, self.parts.clock.now()),
-            Freshness::Now => None,
+            Freshness::Now => {
+                // If there is no new answer now, the older one is not good enough for later either.
+                self.answers.forget(asked);
+                None
+            }
         }
     }
 

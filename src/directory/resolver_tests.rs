@@ -119,6 +119,18 @@ async fn a_doubt_is_not_kept() {
 }
 
 #[tokio::test]
+async fn what_could_not_be_answered_anew_is_not_answered_from_memory_either() {
+    let scene = Scene::of(vec![entry("robin", "kim"), entry("kim", "")]);
+    scene.resolver.by_id(id(101), Freshness::Cached).await.unwrap();
+    scene.change(Vec::clear);
+    assert!(scene.resolver.by_id(id(101), Freshness::Cached).await.is_ok());
+    for freshness in [Freshness::Now, Freshness::Cached] {
+        let found = scene.resolver.by_id(id(101), freshness).await;
+        assert_eq!(found.unwrap_err(), DirectoryError::NotFound);
+    }
+}
+
+#[tokio::test]
 async fn every_manager_that_is_not_certain_is_a_doubt() {
     let several = Entry { manager: Single::Several, ..entry("robin", "") };
     let stranger = Entry { username: Single::One("nobody".to_owned()), ..entry("kim", "") };

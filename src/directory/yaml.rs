@@ -65,10 +65,11 @@ mod tests {
         ] {
             assert!(parse(text, "f").is_err(), "{text}");
         }
-        let mut bomb = "a0: &a0 [x, x]\n".to_owned();
-        for level in 1..12 {
-            bomb.push_str(&format!("a{level}: &a{level} [{}]\n", format!("*a{}, ", level - 1).repeat(9)));
-        }
+        let level = |level: u32| match level {
+            0 => "a0: &a0 [x, x]\n".to_owned(),
+            level => format!("a{level}: &a{level} [{}]\n", format!("*a{}, ", level - 1).repeat(9)),
+        };
+        let bomb: String = (0..12).map(level).collect();
         assert!(parse(&bomb, "f").is_err());
         assert_eq!(parse("a: &x 1\nb: *x\nb2: yes\nc: 2026-12-01", "f").unwrap().len(), 4);
     }

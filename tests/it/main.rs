@@ -9,5 +9,6 @@
 mod absence;
 mod black_box;
 mod delivery;
+mod directories;
 mod harness;
 mod story;
