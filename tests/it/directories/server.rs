@@ -53,7 +53,7 @@ pub(super) fn program(name: &str, usual: &[&str]) -> Option<PathBuf> {
     if found.is_none() {
         let required = std::env::var("COUNTERSIGN_REQUIRE_REAL").is_ok_and(|value| value == "1");
         assert!(!required, "{name} is required and not installed; {variable} can name it");
-        // Not by the macro, whose words are kept back where a test passes.
+        #[expect(clippy::explicit_write, reason = "what the macro says is kept back where a test passes")]
         writeln!(std::io::stderr(), "skipped: {name} is not installed; {variable} can name it").unwrap();
     }
     found

@@ -1,5 +1,6 @@
 //! OpenLDAP's server with the people of the sandbox in it, and some with whom something is wrong.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::process::{Command, Stdio};
 
@@ -148,16 +149,15 @@ ref: ldap://127.0.0.1:1/ou=far,dc=example,dc=com
 "
     .to_owned();
     for (dn, name) in [(READER, "reader"), (POOR, "poor")] {
-        text += &format!(
-            "dn: {dn}\nobjectClass: person\ncn: {name}\nsn: {name}\nuserPassword: a secret with spaces\n\n"
-        );
+        let more = "userPassword: a secret with spaces";
+        writeln!(text, "dn: {dn}\nobjectClass: person\ncn: {name}\nsn: {name}\n{more}\n").unwrap();
     }
     for person in PEOPLE.split(';') {
         let mut words = person.split_whitespace();
         let name = words.next().unwrap();
         text.push_str(&entry(name, &format!("{name}@example.com")));
         for manager in words {
-            text += &format!("manager: {}\n", dn(manager));
+            writeln!(text, "manager: {}", dn(manager)).unwrap();
         }
         text.push('\n');
     }
