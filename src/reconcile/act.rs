@@ -226,12 +226,18 @@ fn not_found(attempt: &mut Attempt, now: Timestamp) -> &'static str {
     "mint.not_found"
 }
 
-/// Another failure: not again before the vendor's own wait, or half a minute doubled with each, up to a day.
+/// What a first failure waits where the vendor says nothing.
+const FIRST_WAIT: SignedDuration = SignedDuration::from_secs(30);
+/// The longest wait.
+const LONGEST_WAIT: SignedDuration = SignedDuration::from_hours(24);
+
+/// Another failure: not again before the vendor's own wait, or half a minute; doubled with each, up to a day.
 pub(super) fn put_off(attempt: &mut Attempt, now: Timestamp, after: Option<SignedDuration>) {
     attempt.failures = attempt.failures.saturating_add(1);
-    let doubled = 30_i64.saturating_mul(1 << attempt.failures.clamp(1, 13).saturating_sub(1));
-    let wait = after.unwrap_or_else(|| SignedDuration::from_secs(doubled.min(24 * 60 * 60)));
-    attempt.not_before = now.checked_add(wait).ok();
+    // A vendor that says "one second" for an hour is not to be asked 3,600 times.
+    let first = after.unwrap_or(FIRST_WAIT).max(SignedDuration::from_secs(1));
+    let doubled = first.saturating_mul(1 << attempt.failures.min(18).saturating_sub(1));
+    attempt.not_before = now.checked_add(doubled.min(LONGEST_WAIT)).ok();
 }
 
 fn name(action: &Action) -> &'static str {

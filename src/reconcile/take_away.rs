@@ -72,7 +72,7 @@ async fn end(context: &Context, attempt: &mut Attempt, now: Timestamp) -> Result
         tracing::error!(instance = attempt.instance, "no instance of that key is configured any more");
         return Ok(Outcome::NotYet);
     };
-    match active(zendesk, credential).await? {
+    match seen_or_switched_off(zendesk, credential).await? {
         None if (attempt.seen_listed && attempt.touched) || old_enough(attempt, now) => {
             return Ok(Outcome::Gone { already: !attempt.touched });
         }
@@ -99,6 +99,19 @@ async fn end(context: &Context, attempt: &mut Attempt, now: Timestamp) -> Result
         None => Outcome::Gone { already: false },
         Some(_) => Outcome::NotYet,
     })
+}
+
+/// Whether it is listed and active. Where that cannot be seen it is switched off all the same: it is ours by the
+/// ledger, and only the proof has to wait.
+async fn seen_or_switched_off(
+    zendesk: &Zendesk,
+    credential: CredentialId,
+) -> Result<Option<bool>, VendorError> {
+    let seen = active(zendesk, credential).await;
+    if seen.is_err() && zendesk.deactivate_api_token(credential).await.is_ok() {
+        tracing::warn!(token.id = %credential, "switched off without seeing it; the list cannot be read");
+    }
+    seen
 }
 
 fn old_enough(attempt: &Attempt, now: Timestamp) -> bool {

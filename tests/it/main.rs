@@ -10,5 +10,7 @@ mod absence;
 mod black_box;
 mod delivery;
 mod directories;
+mod ending;
 mod harness;
+mod recovery;
 mod story;

@@ -81,11 +81,10 @@ impl View<'_> {
         self.record.issued.as_ref().or(self.status.terms.as_ref())
     }
 
+    /// What this generation handed over; an earlier one's is history.
     fn delivered(&self) -> Option<&Attempt> {
-        self.attempts
-            .iter()
-            .rev()
-            .find(|attempt| attempt.delivery.as_ref().is_some_and(|one| one.message.is_some()))
+        let sent = |one: &Attempt| one.delivery.as_ref().is_some_and(|delivery| delivery.message.is_some());
+        self.attempts.iter().rev().find(|one| one.generation == self.record.generation && sent(one))
     }
 }
 

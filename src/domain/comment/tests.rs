@@ -56,7 +56,7 @@ fn awaiting_the_manager() {
     1. **Hand-over**: not yet
     1. **Taken away**: not yet
 
-    **What would be issued** (terms `72f68a248d67`)
+    **What would be issued** (terms `bbf3c309e55f`)
 
     - API token for Zendesk Global (https://global.zendesk.example)
     - named `https://gitlab.example/team/access/-/issues/7`
@@ -77,12 +77,12 @@ fn awaiting_the_provisioner() {
     Waiting for @user30 or @user20, the provisioner, since 2026-12-01 09:00 UTC. If you agree with all of what is written below, apply the label ~"provisioner-approved". If not, close the issue.
 
     1. **Form**: ✓ complete
-    1. **Manager**: ✓ approved by @user20, 2026-12-01 08:30 UTC (terms `72f68a248d67`)
+    1. **Manager**: ✓ approved by @user20, 2026-12-01 08:30 UTC (terms `bbf3c309e55f`)
     1. **Provisioner**: not yet
     1. **Hand-over**: not yet
     1. **Taken away**: not yet
 
-    **What would be issued** (terms `72f68a248d67`)
+    **What would be issued** (terms `bbf3c309e55f`)
 
     - API token for Zendesk Global (https://global.zendesk.example)
     - named `https://gitlab.example/team/access/-/issues/7`
@@ -110,7 +110,7 @@ fn a_label_that_does_not_count() {
 
     > The label ~"manager-approved" set by `@user10` does not count and was taken off (2026-12-01 09:00 UTC): nobody approves an issue that they opened.
 
-    **What would be issued** (terms `72f68a248d67`)
+    **What would be issued** (terms `bbf3c309e55f`)
 
     - API token for Zendesk Global (https://global.zendesk.example)
     - named `https://gitlab.example/team/access/-/issues/7`
@@ -140,7 +140,7 @@ fn terms_that_changed_after_the_approval() {
     > The label ~"manager-approved" set by `@user20` does not count and was taken off (2026-12-01 09:10 UTC): what would be issued is no longer what was approved:
     > - form: purpose: approved was `Nightly export of tickets`, now it is `/approve @all`
 
-    **What would be issued** (terms `47e3f955966e`)
+    **What would be issued** (terms `2a4ebce976b9`)
 
     - API token for Zendesk Global (https://global.zendesk.example)
     - named `https://gitlab.example/team/access/-/issues/7`
@@ -201,18 +201,18 @@ fn what_is_not_certain() {
 
 #[test]
 fn issuing() {
-    insta::assert_snapshot!(comment(&Look::approved(NOW)), @r"
+    insta::assert_snapshot!(comment(&Look::approved(NOW)), @"
     #### Access request: Issuing
 
     Both approved. The credential is being made.
 
     1. **Form**: ✓ complete
-    1. **Manager**: ✓ approved by @user20, 2026-12-01 08:10 UTC (terms `72f68a248d67`)
-    1. **Provisioner**: ✓ approved by @user30, 2026-12-01 08:20 UTC (terms `72f68a248d67`)
+    1. **Manager**: ✓ approved by @user20, 2026-12-01 08:10 UTC (terms `bbf3c309e55f`)
+    1. **Provisioner**: ✓ approved by @user30, 2026-12-01 08:20 UTC (terms `bbf3c309e55f`)
     1. **Hand-over**: not yet
     1. **Taken away**: not yet
 
-    **What would be issued** (terms `72f68a248d67`)
+    **What would be issued** (terms `bbf3c309e55f`)
 
     - API token for Zendesk Global (https://global.zendesk.example)
     - named `https://gitlab.example/team/access/-/issues/7`
@@ -239,20 +239,20 @@ fn an_unanswered_call() {
 fn delivering() {
     let phase = Phase::Delivering { since: time(NOW) };
     let ledger = vec![attempt(1, AttemptState::Gone), attempt(2, AttemptState::Minted)];
-    insta::assert_snapshot!(comment(&Look::in_phase(NOW, phase, ledger).in_hand(2)), @r"
+    insta::assert_snapshot!(comment(&Look::in_phase(NOW, phase, ledger).in_hand(2)), @"
     #### Access request: Handing over
 
     The credential is made and on its way by Slack direct message.
 
     1. **Form**: ✓ complete
-    1. **Manager**: ✓ approved by @user20, 2026-12-01 08:10 UTC (terms `72f68a248d67`)
-    1. **Provisioner**: ✓ approved by @user30, 2026-12-01 08:20 UTC (terms `72f68a248d67`)
+    1. **Manager**: ✓ approved by @user20, 2026-12-01 08:10 UTC (terms `bbf3c309e55f`)
+    1. **Provisioner**: ✓ approved by @user30, 2026-12-01 08:20 UTC (terms `bbf3c309e55f`)
     1. **Hand-over**: not yet
     1. **Taken away**: not yet
 
     > Attempt 1 made a credential that reached nobody for certain; it was taken away and is dead.
 
-    **What would be issued** (terms `72f68a248d67`)
+    **What would be issued** (terms `bbf3c309e55f`)
 
     - API token for Zendesk Global (https://global.zendesk.example)
     - named `https://gitlab.example/team/access/-/issues/7`
@@ -268,7 +268,7 @@ fn delivering() {
 #[test]
 fn active_whatever_the_issue_says_by_now() {
     let says = comment(&active());
-    insta::assert_snapshot!(says, @r"
+    insta::assert_snapshot!(says, @"
     #### Access request: Active
 
     @user10 has the credential; it came as a Slack direct message.
@@ -276,12 +276,12 @@ fn active_whatever_the_issue_says_by_now() {
     From here on, editing, closing, reopening or relabelling this issue changes nothing about it. To have it taken away early, ask an operator (`countersign revoke`).
 
     1. **Form**: ✓ complete
-    1. **Manager**: ✓ approved by @user20, 2026-12-01 08:10 UTC (terms `72f68a248d67`)
-    1. **Provisioner**: ✓ approved by @user30, 2026-12-01 08:20 UTC (terms `72f68a248d67`)
+    1. **Manager**: ✓ approved by @user20, 2026-12-01 08:10 UTC (terms `bbf3c309e55f`)
+    1. **Provisioner**: ✓ approved by @user30, 2026-12-01 08:20 UTC (terms `bbf3c309e55f`)
     1. **Hand-over**: ✓ by Slack direct message, 2026-12-01 09:00 UTC
     1. **Taken away**: on 2027-03-01, end of the day (2027-03-02 00:00 UTC)
 
-    **What was issued** (terms `72f68a248d67`)
+    **What was issued** (terms `bbf3c309e55f`)
 
     - API token for Zendesk Global (https://global.zendesk.example)
     - named `https://gitlab.example/team/access/-/issues/7`
@@ -314,18 +314,18 @@ fn a_credential_that_zendesk_does_not_let_go_of() {
 fn ended() {
     let phase = Phase::Ending { since: time(ENDS), why: EndReason::Due };
     let gone = Attempt { state: AttemptState::Gone, ..attempt(1, AttemptState::Delivered) };
-    insta::assert_snapshot!(comment(&Look::in_phase(NOW, phase, vec![gone]).later("2027-03-02T00:01Z")), @r"
+    insta::assert_snapshot!(comment(&Look::in_phase(NOW, phase, vec![gone]).later("2027-03-02T00:01Z")), @"
     #### Access request: Ended
 
     Its end date came. The credential was taken away and seen to be gone. To ask for a new one, reopen this issue: both approvals are then needed anew.
 
     1. **Form**: ✓ complete
-    1. **Manager**: ✓ approved by @user20, 2026-12-01 08:10 UTC (terms `72f68a248d67`)
-    1. **Provisioner**: ✓ approved by @user30, 2026-12-01 08:20 UTC (terms `72f68a248d67`)
+    1. **Manager**: ✓ approved by @user20, 2026-12-01 08:10 UTC (terms `bbf3c309e55f`)
+    1. **Provisioner**: ✓ approved by @user30, 2026-12-01 08:20 UTC (terms `bbf3c309e55f`)
     1. **Hand-over**: ✓ by Slack direct message, 2026-12-01 09:00 UTC
     1. **Taken away**: ✓ seen to be gone, 2027-03-02 00:01 UTC
 
-    **What was issued** (terms `72f68a248d67`)
+    **What was issued** (terms `bbf3c309e55f`)
 
     - API token for Zendesk Global (https://global.zendesk.example)
     - named `https://gitlab.example/team/access/-/issues/7`

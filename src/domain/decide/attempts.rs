@@ -13,7 +13,7 @@ const LANDING: SignedDuration = SignedDuration::from_mins(1);
 const BETWEEN_LOOKS: SignedDuration = SignedDuration::from_mins(1);
 /// After three looks that found nothing, looks go on at this pace …
 const LATE_LOOKS: SignedDuration = SignedDuration::from_mins(10);
-/// … for this long.
+/// … until one of them is this long after the call.
 const LATE: SignedDuration = SignedDuration::from_hours(1);
 /// A secret that Slack does not take is held for less than this.
 const IN_HAND: SignedDuration = SignedDuration::from_mins(10);
@@ -71,8 +71,10 @@ impl Draft<'_> {
         }
     }
 
+    /// Counted by looks, not by the clock: whoever was down for that hour looks once more.
     fn late_look(&mut self, attempt: &Attempt) {
-        if self.now.duration_since(attempt.deadline) <= LATE {
+        let last = attempt.looks.last().map(|last| last.duration_since(attempt.deadline));
+        if last.is_none_or(|last| last < LATE) {
             self.look_after(attempt, LATE_LOOKS, LATE_LOOKS);
         }
     }
