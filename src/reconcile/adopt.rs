@@ -48,5 +48,7 @@ pub async fn adopt_all(context: &Context, by: &str) -> Result<usize, AdoptError>
         }
     }
     context.store.remove_setting(HALTED).await?;
+    // What was held back goes on now, and every comment says so.
+    context.store.mark_all_unfinished().await?;
     Ok(taken)
 }

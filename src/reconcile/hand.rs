@@ -26,9 +26,12 @@ impl Hand {
         self.lock().get(&key).filter(|(held, _)| *held == attempt).map(|(_, secret)| Arc::clone(secret))
     }
 
-    /// Lets go of it: handed over, or to be taken away.
-    pub(super) fn drop_secret(&self, key: IssueKey) {
-        self.lock().remove(&key);
+    /// Lets go of it: handed over, or to be taken away. Another attempt's secret stays.
+    pub(super) fn drop_secret(&self, key: IssueKey, attempt: u32) {
+        let mut held = self.lock();
+        if held.get(&key).is_some_and(|(number, _)| *number == attempt) {
+            held.remove(&key);
+        }
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<IssueKey, (u32, Arc<MintedSecret>)>> {

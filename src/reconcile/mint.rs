@@ -80,9 +80,10 @@ async fn made(work: &mut Work<'_>, mut attempt: Attempt, created: Created) -> Re
         json!({"attempt": attempt.number, "credential": id, "right_name": right_name}),
     );
     let written = work.commit(Some(attempt.clone()), event).await;
-    if let Err(StoreError::Fenced) = written {
-        work.context.hand.drop_secret(work.claim.key);
-        take_away::overtaken(work, &attempt).await;
+    if written.is_err() {
+        // The ledger does not know it: it is handed to nobody, and taken away while we still know its id.
+        work.context.hand.drop_secret(work.claim.key, attempt.number);
+        take_away::unremembered(work, &attempt).await;
     }
     written
 }
@@ -165,7 +166,7 @@ async fn proven(work: &mut Work<'_>, attempt: &mut Attempt) -> Result<bool, Stor
     match works {
         Ok(true) => return Ok(true),
         Ok(false) if attempt.failures + 1 >= PROOFS => {
-            context.hand.drop_secret(work.claim.key);
+            context.hand.drop_secret(work.claim.key, attempt.number);
             wrong(work, attempt);
             work.commit(Some(attempt.clone()), Event::new("mint.wrong", json!({"attempt": attempt.number})))
                 .await?;
@@ -192,7 +193,7 @@ async fn post(work: &mut Work<'_>, mut attempt: Attempt, delivery: &Delivery) ->
     drop(outgoing);
     match sent {
         Ok(posted) => {
-            work.context.hand.drop_secret(work.claim.key);
+            work.context.hand.drop_secret(work.claim.key, attempt.number);
             delivered(&mut attempt, &posted.ts);
             work.activate(work.context.now());
             let detail = json!({"attempt": attempt.number, "credential": attempt.credential,
@@ -202,7 +203,7 @@ async fn post(work: &mut Work<'_>, mut attempt: Attempt, delivery: &Delivery) ->
         }
         Err(SlackError::Ambiguous) => {
             // It may have arrived. The secret goes now; the next look looks for the message.
-            work.context.hand.drop_secret(work.claim.key);
+            work.context.hand.drop_secret(work.claim.key, attempt.number);
             work.commit(Some(attempt), Event::new("delivery.unknown", json!({"delivery": delivery.id})))
                 .await?;
             Ok(true)
@@ -252,7 +253,7 @@ async fn refused_for_good(
     mut attempt: Attempt,
     code: String,
 ) -> Result<bool, StoreError> {
-    work.context.hand.drop_secret(work.claim.key);
+    work.context.hand.drop_secret(work.claim.key, attempt.number);
     attempt.state = AttemptState::TakingAway { why: TakeAwayReason::DeliveryRefused };
     attempt.delivery = None;
     (attempt.failures, attempt.not_before) = (0, None);

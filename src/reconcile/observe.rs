@@ -49,9 +49,9 @@ pub enum Comment {
 /// Looks.
 pub async fn observe(context: &Context, claim: &Claim) -> Result<Observation, StoreError> {
     let mut snapshot = remembered(context, Memory::of(claim)).await?;
-    let comment = look_or_doubt(context, &mut snapshot).await;
-    if let Comment::Found { body, .. } = &comment {
-        recognise_twin(context, &mut snapshot, read_seal(body)).await?;
+    let (comment, seals) = look_or_doubt(context, &mut snapshot).await;
+    for seal in seals {
+        recognise_twin(context, &mut snapshot, seal).await?;
     }
     Ok(Observation { snapshot, comment })
 }
@@ -78,16 +78,17 @@ impl Memory {
     }
 }
 
-async fn look_or_doubt(context: &Context, snapshot: &mut Snapshot) -> Comment {
+/// Our comment, and the seals that were read: its own, and where this look may mint those of every comment of ours.
+async fn look_or_doubt(context: &Context, snapshot: &mut Snapshot) -> (Comment, Vec<Seal>) {
     match look(context, snapshot).await {
-        Ok(comment) => return comment,
+        Ok(seen) => return seen,
         Err(VendorError::NotFound { .. }) => snapshot.issue = IssueView::Gone,
         Err(error) => {
             tracing::warn!(issue.key = %snapshot.key, error = %error, "GitLab could not be read");
             snapshot.issue = IssueView::Unknown;
         }
     }
-    Comment::Unknown
+    (Comment::Unknown, Vec::new())
 }
 
 /// What we know ourselves; everything that must be asked for is doubted until it was.
@@ -127,9 +128,9 @@ async fn remembered(context: &Context, claim: Memory) -> Result<Snapshot, StoreE
     })
 }
 
-async fn look(context: &Context, snapshot: &mut Snapshot) -> Result<Comment, VendorError> {
+async fn look(context: &Context, snapshot: &mut Snapshot) -> Result<(Comment, Vec<Seal>), VendorError> {
     snapshot.ourselves = only_the_issue_is_gone(context.ourselves().await)?;
-    let Some(seen) = read(context, snapshot).await? else { return Ok(Comment::Unknown) };
+    let Some(seen) = read(context, snapshot).await? else { return Ok((Comment::Unknown, Vec::new())) };
     let Seen { issue, events, edit, comment, origin } = seen;
     (snapshot.events, snapshot.last_edit, snapshot.origin) = (events, edit, origin);
     if is_undecided(snapshot) {
@@ -138,8 +139,27 @@ async fn look(context: &Context, snapshot: &mut Snapshot) -> Result<Comment, Ven
     } else {
         snapshot.parties.names = names_of_record(context, snapshot).await;
     }
+    let mut seals = seal_of(&comment).into_iter().collect();
+    if snapshot.listing.is_some() {
+        // A twin that began at the same moment has a comment of its own, which nobody else would ever read.
+        let notes = only_the_issue_is_gone(context.gitlab.notes(snapshot.key).await)?;
+        seals = notes.iter().filter_map(|note| our_seal(snapshot, note)).collect();
+    }
     snapshot.issue = IssueView::Seen(Box::new(issue));
-    Ok(comment)
+    Ok((comment, seals))
+}
+
+fn seal_of(comment: &Comment) -> Option<Seal> {
+    match comment {
+        Comment::Found { body, .. } => read_seal(body),
+        Comment::Missing | Comment::Unknown => None,
+    }
+}
+
+/// The seal of a comment that our own account wrote; anybody can copy one.
+fn our_seal(snapshot: &Snapshot, note: &Note) -> Option<Seal> {
+    let ours = !note.system && note.author == Some(snapshot.ourselves);
+    read_seal(&note.body).filter(|_| ours)
 }
 
 /// What GitLab shows of an issue.
@@ -214,10 +234,7 @@ async fn comment_and_origin(
         };
     }
     let notes = context.gitlab.notes(key).await?;
-    let ours = |note: &&Note| {
-        !note.system && note.author == Some(snapshot.ourselves) && read_seal(&note.body).is_some()
-    };
-    let comment = notes.iter().find(ours);
+    let comment = notes.iter().find(|note| our_seal(snapshot, note).is_some());
     let found = |note: &Note| Comment::Found { id: note.id, body: note.body.clone() };
     Ok((comment.map_or(Comment::Missing, found), origin(&notes)))
 }
@@ -241,12 +258,7 @@ async fn names_of_record(context: &Context, snapshot: &Snapshot) -> BTreeMap<Use
 }
 
 /// Our own comment, written by another installation or by a later state of this one: nothing is issued any more.
-async fn recognise_twin(
-    context: &Context,
-    snapshot: &mut Snapshot,
-    seal: Option<Seal>,
-) -> Result<(), StoreError> {
-    let Some(seal) = seal else { return Ok(()) };
+async fn recognise_twin(context: &Context, snapshot: &mut Snapshot, seal: Seal) -> Result<(), StoreError> {
     let head = context.store.head().await?;
     let other = seal.installation != context.store.installation();
     let later = seal.sequence > head.seq;

@@ -35,6 +35,7 @@ enum Outcome {
 /// One try. The ledger says afterwards whether it is gone, or when to try again.
 pub(super) async fn take_away(work: &mut Work<'_>, number: u32) -> Result<bool, StoreError> {
     let Some(mut attempt) = work.attempt(number) else { return Ok(false) };
+    work.context.hand.drop_secret(work.claim.key, number);
     let now = work.context.now();
     let event = match end(work.context, &mut attempt, now).await {
         Ok(Outcome::Gone { already }) => {
@@ -131,8 +132,9 @@ fn ignoring_absence(answer: Result<(), VendorError>) -> Result<(), VendorError> 
     }
 }
 
-/// Our fence is gone, and we have just minted: unless the ledger calls it live, nobody will know of it but us.
-pub(super) async fn overtaken(work: &Work<'_>, attempt: &Attempt) {
+/// We have just minted, and could not write it down: our fence is gone, or the database. Unless the ledger calls it
+/// live, nobody will know of it but us.
+pub(super) async fn unremembered(work: &Work<'_>, attempt: &Attempt) {
     let ledger = work.context.store.attempts(work.claim.key).await;
     let live = ledger
         .is_ok_and(|ledger| ledger.iter().any(|one| one.is_live() && one.credential == attempt.credential));
@@ -142,10 +144,12 @@ pub(super) async fn overtaken(work: &Work<'_>, attempt: &Attempt) {
     let mut attempt = attempt.clone();
     match end(work.context, &mut attempt, work.context.now()).await {
         Ok(_) => {
-            tracing::warn!(issue.key = %work.claim.key, "overtaken while minting; what was made was taken away");
+            tracing::warn!(issue.key = %work.claim.key, "what was made could not be written down, and was taken away");
         }
-        // The attempt's row says `intended`: whoever has the request now finds it by name and takes it away.
-        Err(error) => tracing::error!(issue.key = %work.claim.key, error = %error, "overtaken while minting"),
+        // The attempt's row says `intended`: whoever has the request next finds it by name and takes it away.
+        Err(error) => {
+            tracing::error!(issue.key = %work.claim.key, error = %error, "what was made could not be written down");
+        }
     }
 }
 

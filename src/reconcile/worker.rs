@@ -41,8 +41,17 @@ impl Worker {
         Self { context, owner }
     }
 
-    /// Looks at the request that has been due longest.
+    /// Looks at the request that has been due longest. Where nothing can be written down, endings that are due go
+    /// ahead all the same before the error is told.
     pub async fn step(&self) -> Result<Step, StoreError> {
+        let step = self.look_at_one().await;
+        if let Err(StoreError::Unavailable(_)) = &step {
+            take_away::without_memory(&self.context).await;
+        }
+        step
+    }
+
+    async fn look_at_one(&self) -> Result<Step, StoreError> {
         match self.context.store.claim(&self.owner, LEASE).await? {
             None => Ok(Step::Idle),
             Some(claim) => {
@@ -75,9 +84,6 @@ impl Worker {
                 Ok(Step::Idle) => POLL,
                 Err(error) => {
                     tracing::error!(error = %error, source = ?std::error::Error::source(&error), "a look failed");
-                    if let StoreError::Unavailable(_) = error {
-                        take_away::without_memory(&self.context).await;
-                    }
                     AFTER_FAILURE
                 }
             };

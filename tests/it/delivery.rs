@@ -1,6 +1,7 @@
 //! Handing over: to the right person or not at all, once, and never into a notification.
 
 use countersign::domain::snapshot::OrderKind;
+use countersign::reconcile::Step;
 use insta::assert_snapshot;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
@@ -161,6 +162,36 @@ async fn t27_a_message_put_off_is_sent_once_with_the_same_credential() {
         assert_eq!((house.secrets().len(), house.messages("requester").await.len()), (1, 1), "{effect}");
         house.leave().await;
     }
+}
+
+#[tokio::test]
+async fn t18_another_process_leaves_alone_what_this_one_holds_the_secret_of() {
+    let house = House::open().await;
+    house.fault(at_sending("slack_error:ratelimited")).await;
+    let iid = house.approved().await;
+    house.clock.advance(SignedDuration::from_mins(1));
+    let other = house.another_process().await;
+    assert_eq!(other.step_on(House::key(iid)).await.unwrap(), Step::Idle);
+    assert_eq!(other.step().await.unwrap(), Step::Idle);
+    house.settle().await;
+    house.has_exactly_one(iid).await;
+    assert_eq!(house.secrets().len(), 1);
+    house.leave().await;
+}
+
+#[tokio::test]
+async fn t18_another_process_takes_over_once_this_one_had_its_time() {
+    let house = House::open().await;
+    house.fault(at_sending("slack_error:ratelimited")).await;
+    let iid = house.approved().await;
+    house.clock.advance(SignedDuration::from_mins(2));
+    let other = house.another_process().await;
+    while other.step().await.unwrap() != Step::Idle {}
+    house.has_exactly_one(iid).await;
+    assert_eq!(house.secrets().len(), 2, "it cannot know the first one's secret");
+    house.later(SignedDuration::from_mins(5)).await;
+    house.has_exactly_one(iid).await;
+    house.leave().await;
 }
 
 #[tokio::test]

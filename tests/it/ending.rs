@@ -94,8 +94,11 @@ async fn revoking_on_the_way_takes_away_what_was_minted() {
     house.fault(busy).await;
     let iid = house.approved().await;
     assert_eq!(house.phase(iid).await, "delivering");
+    house.fault(at_tokens("DELETE", "status:503")).await;
     house.orders(iid, OrderKind::Revoke).await;
     house.all_is_dead().await;
+    let row = house.service().context.store().request(House::key(iid)).await.unwrap().unwrap();
+    assert_eq!(row.held_by, None, "the secret is let go of: nobody need wait for this process");
     house.heal().await;
     house.later(DAY).await;
     assert_eq!(house.phase(iid).await, "withdrawn");

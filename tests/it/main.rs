@@ -12,5 +12,6 @@ mod delivery;
 mod directories;
 mod ending;
 mod harness;
+mod memory;
 mod recovery;
 mod story;

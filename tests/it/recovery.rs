@@ -381,10 +381,10 @@ async fn goes_well_after(effect: &str) {
             .fault(json!({"vendor": "zendesk", "method": method, "path": path, "effect": effect, "times": 2}))
             .await;
         let iid = house.approved().await;
-        minutes_pass(&house, 45).await;
+        minutes_pass(&house, 20).await;
         house.has_exactly_one(iid).await;
         house.later(SignedDuration::from_hours(24 * 31)).await;
-        minutes_pass(&house, 45).await;
+        minutes_pass(&house, 20).await;
         assert_eq!(house.phase(iid).await, "ended", "{effect} at {method} {path}");
         house.all_is_dead().await;
         for method in ["GET", "PUT", "POST", "DELETE"] {

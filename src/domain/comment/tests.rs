@@ -380,12 +380,12 @@ fn denied_withdrawn_and_refused() {
 
 #[test]
 fn nothing_is_issued_anywhere() {
-    insta::assert_snapshot!(next(&Look::approved(NOW).halted()), @r"
+    insta::assert_snapshot!(next(&Look::approved(NOW).halted()), @"
     #### Access request: Issuing
 
-    Both approved. The credential is being made.
+    Both approved.
 
-    **Nothing is issued anywhere at the moment.** This comment was written by another installation of countersign, or by a later state of this one. An operator must look and run `countersign adopt --all`.
+    **Nothing is issued anywhere at the moment.** A comment of ours was written by another installation of countersign, or by a later state of this one. An operator must look and run `countersign adopt --all`.
     ");
 }
 

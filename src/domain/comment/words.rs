@@ -32,14 +32,22 @@ pub fn next_step(view: &View<'_>) -> Vec<String> {
                 .to_owned(),
         );
     }
-    if view.status.halted {
+    if view.status.halted && !is_over(&view.record.phase) {
         paragraphs.push(
-            "**Nothing is issued anywhere at the moment.** This comment was written by another installation of \
+            "**Nothing is issued anywhere at the moment.** A comment of ours was written by another installation of \
              countersign, or by a later state of this one. An operator must look and run `countersign adopt --all`."
                 .to_owned(),
         );
     }
     paragraphs
+}
+
+/// Whether nothing of this request waits for anything to be issued.
+fn is_over(phase: &Phase) -> bool {
+    matches!(
+        phase,
+        Phase::Ended { .. } | Phase::Denied { .. } | Phase::Withdrawn { .. } | Phase::Refused { .. }
+    )
 }
 
 fn incomplete(view: &View<'_>) -> Vec<String> {
@@ -141,6 +149,7 @@ fn issuing(view: &View<'_>, since: jiff::Timestamp) -> String {
             "Both approved. Waiting for Zendesk since {}: it takes no calls just now.",
             text::time(since)
         ),
+        None if view.status.halted => "Both approved.".to_owned(),
         None => "Both approved. The credential is being made.".to_owned(),
     }
 }

@@ -1,10 +1,15 @@
 //! What stories of handing over, recovery and ending need besides: the vendors' books, a death, a broken database.
 
 use std::fmt::Debug;
+use std::path::PathBuf;
 
+use countersign::cli::setup::{Wish, set_up};
 use countersign::domain::snapshot::OrderKind;
 use countersign::reconcile::{Step, Worker};
+use countersign::secret::Secret;
+use countersign::service::Service;
 use countersign::store::{NewOrder, StoreError};
+use countersign::vendors::gitlab::GitLab;
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection as _, SqliteConnection};
 
@@ -97,6 +102,12 @@ impl House {
         Worker::new(std::sync::Arc::clone(&self.service.context))
     }
 
+    /// A worker of another process on the same database.
+    pub(crate) async fn another_process(&self) -> Worker {
+        let service = super::assemble(&self.config, &self.clock, &self.transport).await;
+        Worker::new(service.context)
+    }
+
     /// The process dies while this call to a vendor is under way, after its effect; and it is started again.
     pub(crate) async fn dies_during(&mut self, vendor: &str, method: &str, path: &str) {
         let before = self.calls(vendor, method, path);
@@ -128,6 +139,41 @@ impl House {
     /// It writes them down again.
     pub(crate) async fn audit_writes(&self) {
         self.sql("DROP TRIGGER refuses").await;
+    }
+
+    /// A backup of the database as it is now.
+    pub(crate) async fn backup(&self) -> PathBuf {
+        let file = self.path("backup.sqlite");
+        self.sql(&format!("VACUUM INTO '{}'", file.display())).await;
+        file
+    }
+
+    /// The backup is put back, or the database is lost where there is none, and the process is started again.
+    pub(crate) async fn restore(&mut self, backup: Option<PathBuf>) {
+        self.service.context.store().close().await;
+        for name in ["countersign.db", "countersign.db-wal", "countersign.db-shm"] {
+            let _ = std::fs::remove_file(self.path(name));
+        }
+        if let Some(backup) = backup {
+            std::fs::rename(backup, self.path("countersign.db")).unwrap();
+        }
+        self.restart().await;
+    }
+
+    /// A second installation on the same projects, with a database of its own.
+    pub(crate) async fn twin(&self) -> Service {
+        let mut config = self.config.clone();
+        config.store.path = self.path("countersign.db-twin");
+        let token = std::fs::read_to_string(self.path("maintainer.token")).unwrap();
+        let gitlab = GitLab::new(
+            self.transport.clone(),
+            config.gitlab.url.clone(),
+            Secret::new(token.trim().to_owned()),
+        );
+        let webhook_url = self.door().parse().unwrap();
+        let wish = Wish { webhook_url, dry_run: false, clock: self.clock.clone() };
+        set_up(&config, &gitlab, wish).await.unwrap();
+        super::assemble(&config, &self.clock, &self.transport).await
     }
 
     async fn sql(&self, statement: &str) {

@@ -87,19 +87,18 @@ fn not_found_it_is_minted_anew_and_looked_for_for_an_hour_more() {
     assert_eq!(mints(&plan).len(), 1);
     assert_eq!(mints(&plan)[0].number, 2);
     let active = Phase::Active { since: time(NOW), ends_at: time(ENDS) };
-    let both = Look::in_phase(NOW, active, vec![missing, attempt(2, AttemptState::Delivered)]);
+    let beside = |missing: Attempt| {
+        Look::in_phase(NOW, active.clone(), vec![missing, attempt(2, AttemptState::Delivered)])
+    };
+    let both = beside(missing);
     assert_eq!(at(&both, "2026-12-01T09:13:29Z"), (vec![], Some(time("2026-12-01T09:13:30Z"))));
     assert_eq!(at(&both, "2026-12-01T09:13:30Z").0, [Action::LookForUnanswered { attempt: 1 }]);
-    assert_eq!(at(&both, "2026-12-01T10:00:30Z").0, [Action::LookForUnanswered { attempt: 1 }]);
-    assert_eq!(
-        at(&both, "2026-12-01T15:00:00Z").0,
-        [Action::LookForUnanswered { attempt: 1 }],
-        "however late"
-    );
-    let looked_for = looked(AttemptState::NotFound, &["2026-12-01T10:00:30Z"]);
-    let active = Phase::Active { since: time(NOW), ends_at: time(ENDS) };
-    let over = Look::in_phase(NOW, active, vec![looked_for, attempt(2, AttemptState::Delivered)]);
-    assert_eq!(at(&over, "2026-12-01T15:00:00Z"), (vec![], Some(time(ENDS))));
+    let late = "2026-12-01T15:00:00Z";
+    assert_eq!(at(&both, late).0, [Action::LookForUnanswered { attempt: 1 }], "nobody looked after the hour");
+    let before = beside(looked(AttemptState::NotFound, &["2026-12-01T10:00:29Z"]));
+    assert_eq!(at(&before, late).0, [Action::LookForUnanswered { attempt: 1 }]);
+    let after = beside(looked(AttemptState::NotFound, &["2026-12-01T10:00:30Z"]));
+    assert_eq!(at(&after, late), (vec![], Some(time(ENDS))));
 }
 
 #[test]
