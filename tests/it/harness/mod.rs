@@ -48,9 +48,6 @@ pub(crate) struct House {
     worker: Worker,
 }
 
-/// Changes of the configuration before anything starts.
-pub(crate) type Adjust = fn(&mut String);
-
 impl House {
     /// Everything up and set up.
     pub(crate) async fn open() -> Self {
@@ -58,7 +55,7 @@ impl House {
     }
 
     /// Everything up and set up, with a changed configuration.
-    pub(crate) async fn open_with(adjust: Adjust) -> Self {
+    pub(crate) async fn open_with(adjust: impl FnOnce(&mut String)) -> Self {
         let house = Self::before_setup(adjust).await;
         house.set_up().await;
         house.service.watch().await.unwrap();
@@ -75,11 +72,11 @@ impl House {
     }
 
     /// Everything up, and nothing set up in GitLab.
-    pub(crate) async fn before_setup(adjust: Adjust) -> Self {
+    pub(crate) async fn before_setup(adjust: impl FnOnce(&mut String)) -> Self {
         Self::before_setup_over(adjust, Transport::over_network().unwrap()).await
     }
 
-    async fn before_setup_over(adjust: Adjust, transport: Transport) -> Self {
+    async fn before_setup_over(adjust: impl FnOnce(&mut String), transport: Transport) -> Self {
         log::capture();
         let clock = AdjustableClock::frozen(MORNING.parse::<Timestamp>().unwrap());
         let randomness = Arc::new(SystemRandomness);

@@ -140,7 +140,8 @@ async fn t04h_when_it_was_last_edited_is_asked_after_the_text_is_read() {
     let iid = house.managed().await;
     house.provisioner_approves(iid).await;
     let world = house.world();
-    let calls: Vec<&str> = world["calls"].as_array().unwrap().iter().map(|call| call["path"].as_str().unwrap()).collect();
+    let calls: Vec<&str> =
+        world["calls"].as_array().unwrap().iter().map(|call| call["path"].as_str().unwrap()).collect();
     let minted = calls.iter().rposition(|path| path.ends_with("/api_tokens")).unwrap();
     let before = &calls[..minted];
     let text = before.iter().rposition(|path| path.ends_with(&format!("/issues/{iid}"))).unwrap();
