@@ -3,6 +3,8 @@
 //! `serve`, `demo`, the commands that act, and the story tests all use this one assembly. Putting it together
 //! calls no vendor: one that is down must not keep us from starting.
 
+mod directory;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +16,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::clock::{SharedClock, SharedRandomness};
 use crate::config::{self, Config};
-use crate::directory::{Directory, File, FileFaults};
+use crate::directory::FileFaults;
 use crate::domain::form::Field;
 use crate::domain::policy::{Absence, Instance, OnIncomplete, Policy};
 use crate::reconcile::{Context, Labels, Parts, Sweeper, Worker};
@@ -64,16 +66,16 @@ pub struct Service {
 impl Service {
     /// Puts it together.
     pub async fn assemble(config: &Config, world: World) -> Result<Self, AssemblyError> {
-        let World { clock, randomness, transport } = world;
+        let World { clock, randomness, transport } = world.clone();
         let store =
             Store::open(&config.store.path, clock.clone(), randomness.as_ref(), config.audit.key.clone())
                 .await
                 .map_err(AssemblyError::Store)?;
-        let directory = File::load(config.directory.file.clone(), clock.clone()).await;
-        let directory = Directory::File(directory.map_err(AssemblyError::Directory)?);
+        let gitlab = GitLab::new(transport.clone(), config.gitlab.url.clone(), config.gitlab.token.clone());
+        let directory = directory::directory(config, &world, (&store, &gitlab)).await?;
         let door = door(config, &store, clock.clone());
         let parts = Parts {
-            gitlab: GitLab::new(transport.clone(), config.gitlab.url.clone(), config.gitlab.token.clone()),
+            gitlab,
             slack: Slack::new(transport.clone(), config.slack.url.clone(), config.slack.token.clone()),
             zendesk: zendesk(config, &transport, &clock),
             policy: policy(config, store.installation()),

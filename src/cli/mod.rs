@@ -6,6 +6,7 @@
 mod adopt;
 mod audit;
 mod demo;
+mod directory;
 mod explain;
 mod issue;
 mod labels;
@@ -66,6 +67,9 @@ enum Command {
     /// The approval labels.
     #[command(subcommand)]
     Labels(labels::Command),
+    /// What is remembered of the directory.
+    #[command(subcommand)]
+    Directory(directory::Command),
     /// The audit chain.
     #[command(subcommand)]
     Audit(audit::Command),
@@ -92,6 +96,7 @@ pub async fn run(arguments: Arguments) -> Result<ExitStatus, Failure> {
         Command::Retry(arguments) => Box::pin(orders::run(OrderKind::Retry, arguments)).await,
         Command::Adopt(arguments) => Box::pin(adopt::run(arguments)).await,
         Command::Labels(command) => labels::run(command).await,
+        Command::Directory(command) => directory::run(command).await,
         Command::Audit(command) => audit::run(command).await,
     }
 }

@@ -31,7 +31,7 @@ use toml::{Table, Value};
 
 pub use absence::Absence;
 pub use audit::Audit;
-pub use directory::Directory;
+pub use directory::{Directory, DirectorySource, FileForm, GitLabFile, Inactive, Ldap, Scim};
 pub use environment::Environment;
 pub use form::{Form, Titles};
 pub use gitlab::{GitLab, ProjectName, Webhook};

@@ -53,6 +53,11 @@ impl Origin<'_> {
         one_line(reader, names, secret)
     }
 
+    /// The whole text of a secret that must be there, without the newline at its end. It may hold spaces.
+    pub(super) fn secret_text(&self, reader: &mut Reader<'_>, names: Names<'_>) -> Option<Secret> {
+        self.text(reader, names, true)
+    }
+
     /// The whole text of a secret that may be absent, without the newline at its end.
     pub(super) fn optional_secret_text(&self, reader: &mut Reader<'_>, names: Names<'_>) -> Option<Secret> {
         self.text(reader, names, false)

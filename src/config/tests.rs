@@ -14,7 +14,7 @@ use crate::key::Key;
 const EXAMPLE: &str = include_str!("../../deploy/config.example.toml");
 
 /// The least that an operator must write.
-const LEAST: &str = r#"
+pub(super) const LEAST: &str = r#"
 [gitlab]
 url = "https://gitlab.example.com"
 projects = ["company/access-requests"]
@@ -31,7 +31,7 @@ kind = "oauth"
 client_id = "countersign"
 "#;
 
-fn variables() -> Vec<(&'static str, String)> {
+pub(super) fn variables() -> Vec<(&'static str, String)> {
     let signing_token = |byte| format!("whsec_{}", STANDARD.encode([byte; 32]));
     vec![
         ("COUNTERSIGN_AUDIT_KEY", STANDARD.encode([1; 32])),
@@ -42,7 +42,10 @@ fn variables() -> Vec<(&'static str, String)> {
     ]
 }
 
-fn load_with(text: &str, variables: Vec<(&'static str, String)>) -> Result<(Config, PathBuf), Vec<String>> {
+pub(super) fn load_with(
+    text: &str,
+    variables: Vec<(&'static str, String)>,
+) -> Result<(Config, PathBuf), Vec<String>> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("config.toml");
     fs::write(&path, text).unwrap();
@@ -76,7 +79,9 @@ fn the_least_configuration_takes_the_defaults() {
     assert_eq!(config.server.listen.to_string(), "127.0.0.1:8080");
     assert_eq!(config.log, Log { format: LogFormat::Text, filter: "info".to_owned() });
     assert_eq!(config.store.path, folder.join("countersign.db"));
-    assert_eq!(config.directory.file, folder.join("directory.toml"));
+    assert_eq!(config.directory.cache_for, jiff::SignedDuration::from_mins(5));
+    let DirectorySource::File(file) = &config.directory.source else { panic!("a file") };
+    assert_eq!(*file, folder.join("directory.toml"));
     assert_eq!(config.audit.key.expose(), [1; 32]);
     assert_eq!(config.gitlab.url.as_str(), "https://gitlab.example.com/");
     assert_eq!(config.gitlab.projects, [ProjectName::Path("company/access-requests".to_owned())]);
@@ -116,6 +121,7 @@ fn example_folder(text: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
     write("config.toml", text);
+    write("ldap-ca.pem", "-----BEGIN CERTIFICATE-----\n");
     write("audit.key", &format!("{}\n", STANDARD.encode([1; 32])));
     write("webhook.tokens", &format!("whsec_{0}\nwhsec_{0}\n", STANDARD.encode([2; 32])));
     for name in [
@@ -124,6 +130,8 @@ fn example_folder(text: &str) -> tempfile::TempDir {
         "slack.token",
         "zendesk-global.secret",
         "zendesk-us-government.token",
+        "ldap.password",
+        "scim.token",
     ] {
         write(name, &format!("secret-of-{name}\n"));
     }
@@ -136,8 +144,9 @@ fn example_in_full() -> String {
         let name = line.split(" = ").next().unwrap_or_default();
         line.contains(" = ") && name.chars().all(|one| one.is_ascii_lowercase() || one == '_')
     };
+    let is_table = |line: &str| line.starts_with("[directory.") && line.ends_with(']');
     let lines = EXAMPLE.lines().map(|line| match line.strip_prefix("# ") {
-        Some(inside) if is_key(inside) => inside,
+        Some(inside) if is_key(inside) || is_table(inside) => inside,
         _ => line,
     });
     lines.collect::<Vec<_>>().join("\n")
@@ -203,7 +212,8 @@ fn the_example_shows_the_defaults() {
 
 #[test]
 fn the_example_names_every_variable() {
-    for (name, _) in variables() {
+    let others = ["COUNTERSIGN_LDAP_PASSWORD", "COUNTERSIGN_SCIM_TOKEN"];
+    for name in variables().into_iter().map(|(name, _)| name).chain(others) {
         assert!(EXAMPLE.contains(&format!("{name},")) || EXAMPLE.contains(&format!("{name} (")), "{name}");
         assert!(EXAMPLE.contains(&format!("{name}_FILE")), "{name}_FILE");
     }

@@ -3,6 +3,8 @@
 //! Each function takes the text and gives the value or the rest of a sentence about the key. None
 //! repeats the text: an address may carry a password.
 
+use std::net::IpAddr;
+
 use jiff::SignedDuration;
 use url::{Host, Url};
 
@@ -23,9 +25,13 @@ pub(super) fn url(text: &str) -> Result<Url, String> {
     Ok(url)
 }
 
-fn is_loopback(url: &Url) -> bool {
+/// Whether an address is this very machine's.
+pub(super) fn is_loopback(url: &Url) -> bool {
     match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
+        // The parser knows addresses in numbers for the web's schemes alone.
+        Some(Host::Domain(name)) => {
+            name == "localhost" || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+        }
         Some(Host::Ipv4(address)) => address.is_loopback(),
         Some(Host::Ipv6(address)) => address.is_loopback(),
         None => false,

@@ -1,4 +1,4 @@
-//! People in a TOML file, as `deploy/directory.example.toml` shows.
+//! People in a TOML or YAML file, as `deploy/directory.example.toml` shows.
 //!
 //! The file is reread when it is seen to have changed, so that a correction needs no restart; what cannot
 //! be read now is never answered from memory, since the change may have been somebody's dismissal. At
@@ -87,13 +87,7 @@ impl File {
     /// The one person of whom `wanted` is true.
     pub(super) async fn find(&self, wanted: impl Fn(&Person) -> bool) -> Result<Found, DirectoryError> {
         let entries = self.entries().await?;
-        let entry = entries.only(wanted)?;
-        Ok(Found {
-            person: entry.person.clone(),
-            source: format!("file {}", self.path.display()),
-            value: entry.text.clone(),
-            read_at: self.clock.now(),
-        })
+        entries.answer(wanted, (format!("file {}", self.path.display()), self.clock.now()))
     }
 
     /// What the file says now.
@@ -143,7 +137,7 @@ mod tests {
 
     use jiff::Timestamp;
 
-    use super::super::Directory;
+    use super::super::{Directory, Freshness};
     use super::*;
     use crate::clock::AdjustableClock;
     use crate::domain::ids::{Email, UserId};
@@ -160,8 +154,12 @@ mod tests {
     }
 
     async fn load(text: &str) -> Result<Scene, Vec<String>> {
+        load_as("directory.toml", text).await
+    }
+
+    async fn load_as(name: &str, text: &str) -> Result<Scene, Vec<String>> {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("directory.toml");
+        let path = folder.path().join(name);
         fs::write(&path, text).unwrap();
         match File::load(path, AdjustableClock::frozen(now())).await {
             Ok(file) => Ok(Scene { folder, directory: Directory::File(file) }),
@@ -178,7 +176,11 @@ mod tests {
         }
 
         async fn by_id(&self, id: i64) -> Result<Found, DirectoryError> {
-            self.directory.person_by_gitlab_id(UserId(id)).await
+            self.directory.person_by_gitlab_id(UserId(id), Freshness::Cached).await
+        }
+
+        async fn by_email(&self, email: &str) -> Result<Found, DirectoryError> {
+            self.directory.person_by_email(&Email(email.to_owned()), Freshness::Now).await
         }
     }
 
@@ -186,12 +188,12 @@ mod tests {
     async fn a_person_is_found_by_account_and_by_address() {
         let scene = load(EXAMPLE).await.map_err(|faults| faults.join("\n")).unwrap_or_else(|_| panic!());
         let found = scene.by_id(101).await.unwrap();
-        assert_eq!(found.person.manager, Some(UserId(102)));
+        assert_eq!(found.person.manager, Ok(Some(UserId(102))));
         assert!(found.person.active);
         assert_eq!(found.read_at, now());
         assert!(found.source.starts_with("file ") && found.source.ends_with("directory.toml"));
         assert!(found.value.contains("gitlab_id = 101") && found.value.contains("manager = 102"));
-        let by_email = scene.directory.person_by_email(&Email("Robin@Example.COM".to_owned())).await;
+        let by_email = scene.by_email("Robin@Example.COM").await;
         assert_eq!(by_email, Ok(found));
         assert_eq!(scene.by_id(103).await, Err(DirectoryError::NotFound));
     }
@@ -203,13 +205,13 @@ mod tests {
         let modified = fs::metadata(&path).unwrap().modified().unwrap();
         scene.write(&EXAMPLE.replace("manager = 102", "manager = 999"));
         fs::File::options().write(true).open(&path).unwrap().set_modified(modified).unwrap();
-        assert_eq!(scene.by_id(101).await.unwrap().person.manager, Some(UserId(999)));
+        assert_eq!(scene.by_id(101).await.unwrap().person.manager, Ok(Some(UserId(999))));
     }
 
     #[tokio::test]
     async fn an_unchanged_file_is_not_parsed_again() {
         let scene = load(EXAMPLE).await.unwrap_or_else(|faults| panic!("{faults:?}"));
-        let Directory::File(file) = &scene.directory;
+        let Directory::File(file) = &scene.directory else { panic!("a file") };
         let first = file.entries().await.unwrap();
         assert!(Arc::ptr_eq(&first, &file.entries().await.unwrap()));
         scene.write(EXAMPLE);
@@ -235,11 +237,55 @@ mod tests {
         let scene = load(EXAMPLE).await.unwrap_or_else(|faults| panic!("{faults:?}"));
         let twin = "[[people]]\nname = 'Twin'\nemail = 'ROBIN@example.com'\ngitlab_id = 105\n";
         scene.write(&format!("{EXAMPLE}\n{twin}"));
-        let by_email = scene.directory.person_by_email(&Email("robin@example.com".to_owned())).await;
+        let by_email = scene.by_email("robin@example.com").await;
         assert_eq!(by_email, Err(DirectoryError::Ambiguous));
         assert_eq!(scene.by_id(101).await, Err(DirectoryError::Ambiguous));
         assert_eq!(scene.by_id(105).await, Err(DirectoryError::Ambiguous));
         assert!(scene.by_id(102).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn yaml_is_read_like_toml() {
+        let yaml = "people:\n\
+                    - {name: Kim Manager, email: kim@example.com, gitlab_id: 102}\n\
+                    - name: Robin Requester\n  email: robin@example.com\n  gitlab_id: 101\n  manager: 102\n  active: true\n";
+        let (in_yaml, in_toml) = (load_as("people.yaml", yaml).await, load(EXAMPLE).await);
+        let (in_yaml, in_toml) = (in_yaml.unwrap_or_else(|_| panic!()), in_toml.unwrap_or_else(|_| panic!()));
+        let (yaml, toml) = (in_yaml.by_id(101).await.unwrap(), in_toml.by_id(101).await.unwrap());
+        assert_eq!((yaml.person, yaml.value), (toml.person, toml.value));
+        for (faulty, expected) in [
+            ("people: 3", "people: must be an array"),
+            ("people: []", "people: is empty"),
+            (
+                "people:\n- {name: A, email: a@x, gitlab_id: '1'}",
+                "people[0].gitlab_id: must be a whole number",
+            ),
+            ("people:\n- {name: A, email: a@x, gitlab_id: 1, boss: 2}", "people[0].boss: is not a key"),
+            ("people:\n- {name: A, name: B, email: a@x, gitlab_id: 1}", ": line 2: "),
+            ("people: [", ": line "),
+        ] {
+            let faults = load_as("people.yml", faulty).await.err().unwrap();
+            assert!(faults[0].contains(expected), "{faulty}: {faults:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn managers_that_lead_in_a_circle_are_refused_at_start_and_doubted_later() {
+        let person = |id: i64, manager: i64| {
+            format!("[[people]]\nname = 'P'\nemail = '{id}@x'\ngitlab_id = {id}\nmanager = {manager}\n")
+        };
+        let circle = format!("{}{}{}", person(1, 2), person(2, 3), person(3, 2));
+        let faults = load(&circle).await.err().unwrap();
+        assert_eq!(faults.len(), 3);
+        assert!(faults.iter().all(|fault| fault.ends_with("leads in a circle")), "{faults:?}");
+        let scene = load(EXAMPLE).await.unwrap_or_else(|faults| panic!("{faults:?}"));
+        let top = "[[people]]\nname = 'T'\nemail = '9@x'\ngitlab_id = 9\nmanager = 9\n";
+        scene.write(&format!("{circle}{}{top}", person(8, 9)));
+        for id in [1, 2, 3] {
+            assert_eq!(scene.by_id(id).await.unwrap().person.manager, Err(DirectoryError::Cycle));
+        }
+        assert_eq!(scene.by_id(8).await.unwrap().person.manager, Ok(Some(UserId(9))));
+        assert_eq!(scene.by_id(9).await.unwrap().person.manager, Ok(Some(UserId(9))));
     }
 
     #[tokio::test]

@@ -179,6 +179,18 @@ pub enum Doubt {
         /// Which.
         who: Role,
     },
+    /// A person's entry in the directory has no GitLab account, or one that does not exist.
+    NoAccountInDirectory {
+        /// Which.
+        who: Role,
+    },
+    /// A person's entry in the directory, or its user name, was another GitLab account before.
+    ChangedHands {
+        /// Which.
+        who: Role,
+    },
+    /// The directory has no address of the requester, or several.
+    NoAddressInDirectory,
     /// The directory names no manager.
     NoManager,
     /// The directory names the person themselves.
@@ -224,7 +236,7 @@ pub enum Role {
     Manager,
 }
 
-/// The three vendors.
+/// The three vendors, and the directory where it is a service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Vendor {
@@ -234,6 +246,8 @@ pub enum Vendor {
     Zendesk,
     /// Where they are handed over.
     Slack,
+    /// Where it is written who people are.
+    Directory,
 }
 
 impl Vendor {
@@ -243,6 +257,7 @@ impl Vendor {
             Self::GitLab => "GitLab",
             Self::Zendesk => "Zendesk",
             Self::Slack => "Slack",
+            Self::Directory => "the directory",
         }
     }
 }

@@ -11,7 +11,7 @@ use super::context::Context;
 use super::{approvers, parties};
 use crate::domain::comment::{Seal, read_seal};
 use crate::domain::form::carries_marker;
-use crate::domain::ids::{IssueKey, NoteId, UserId};
+use crate::domain::ids::{IssueId, IssueKey, NoteId, UserId};
 use crate::domain::observed::{Edit, Issue, LabelEvent, Note};
 use crate::domain::phase::Phase;
 use crate::domain::policy::Pin;
@@ -133,8 +133,10 @@ async fn remembered(context: &Context, claim: Memory) -> Result<Snapshot, StoreE
 
 async fn look(context: &Context, snapshot: &mut Snapshot) -> Result<(Comment, Vec<Seal>), VendorError> {
     snapshot.ourselves = only_the_issue_is_gone(context.ourselves().await)?;
-    let Some(seen) = read(context, snapshot).await? else { return Ok((Comment::Unknown, Vec::new())) };
-    let Seen { issue, events, edit, closing, notes } = seen;
+    let Some((issue, rest)) = read(context, snapshot).await? else {
+        return Ok((Comment::Unknown, Vec::new()));
+    };
+    let Rest { events, edit, closing, notes } = rest;
     (snapshot.events, snapshot.last_edit, snapshot.last_closing) = (events, edit, closing);
     snapshot.origin = notes.origin;
     if is_undecided(snapshot) {
@@ -147,58 +149,60 @@ async fn look(context: &Context, snapshot: &mut Snapshot) -> Result<(Comment, Ve
     Ok((notes.comment, notes.seals))
 }
 
-/// The seal of a comment that our own account wrote; anybody can copy one.
-fn our_seal(snapshot: &Snapshot, note: &Note) -> Option<Seal> {
-    let ours = !note.system && note.author == Some(snapshot.ourselves);
-    read_seal(&note.body).filter(|_| ours)
-}
-
-/// What GitLab shows of an issue.
-struct Seen {
-    issue: Issue,
+/// What GitLab shows of an issue besides its text.
+struct Rest {
     events: Vec<LabelEvent>,
     edit: Option<Edit>,
     closing: Option<Timestamp>,
     notes: Notes,
 }
 
-/// What its notes tell.
+/// What the notes of an issue tell.
 struct Notes {
     comment: Comment,
-    origin: Origin,
-    /// Of our comment; where all notes were read, of every comment of ours.
+    /// Of every comment of ours that was read.
     seals: Vec<Seal>,
+    origin: Origin,
 }
 
-/// Reads the issue first and the rest at once: an edit or a closing that the text does not show yet can then only
-/// make an approval count less, never count for a text that came after it. `None`: it is no request.
-async fn read(context: &Context, snapshot: &mut Snapshot) -> Result<Option<Seen>, VendorError> {
-    let gitlab = &context.gitlab;
+/// Reads a known issue in one round of parallel calls. Where a label may count, and at first sight, the rest is read
+/// after the text: an edit or a closing that the text does not show yet can then only make an approval count less,
+/// never count for a text that came after it. `None`: it is no request.
+async fn read(context: &Context, snapshot: &mut Snapshot) -> Result<Option<(Issue, Rest)>, VendorError> {
     let key = snapshot.key;
-    let issue = gitlab.issue(key).await?;
-    if snapshot.record.is_none() && !carries_marker(&issue.description, &context.policy.marker) {
+    if let Some(id) = snapshot.record.as_ref().map(|record| record.issue) {
+        let (issue, quick) =
+            tokio::join!(context.gitlab.issue(key), rest(context, snapshot, id, Care::Little));
+        let issue = issue?;
+        let careful = may_count(snapshot, &issue);
+        let rest = if careful { rest(context, snapshot, id, Care::Great).await } else { quick };
+        return Ok(Some((issue, only_the_issue_is_gone(rest)?)));
+    }
+    let issue = context.gitlab.issue(key).await?;
+    if !carries_marker(&issue.description, &context.policy.marker) {
         snapshot.issue = IssueView::Seen(Box::new(issue));
         return Ok(None);
     }
-    let (events, edit, closing, notes) = tokio::join!(
-        gitlab.label_events(key),
-        gitlab.last_edit(issue.id),
-        last_closing(context, snapshot, &issue),
-        notes(context, snapshot, &issue)
-    );
-    let notes = only_the_issue_is_gone(notes)?;
-    let (events, edit) = (only_the_issue_is_gone(events)?, only_the_issue_is_gone(edit)?);
-    let closing = only_the_issue_is_gone(closing)?;
-    Ok(Some(Seen { issue, events, edit, closing, notes }))
+    let rest = only_the_issue_is_gone(rest(context, snapshot, issue.id, Care::Great).await)?;
+    Ok(Some((issue, rest)))
 }
 
-/// Asked only where it may matter.
-async fn last_closing(
-    context: &Context,
-    snapshot: &Snapshot,
-    issue: &Issue,
-) -> Result<Option<Timestamp>, VendorError> {
-    if may_count(snapshot, issue) { context.gitlab.last_closing(snapshot.key).await } else { Ok(None) }
+/// How much is read besides the text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Care {
+    /// Nothing may be approved by this look.
+    Little,
+    /// A label may count: also the last closing and all notes, since GitLab moves in the background and its note
+    /// may come after our first look, and a twin has a comment of its own.
+    Great,
+}
+
+async fn rest(context: &Context, snapshot: &Snapshot, id: IssueId, care: Care) -> Result<Rest, VendorError> {
+    let (gitlab, key) = (&context.gitlab, snapshot.key);
+    let closing = async { if care == Care::Great { gitlab.last_closing(key).await } else { Ok(None) } };
+    let (events, edit, closing, notes) =
+        tokio::join!(gitlab.label_events(key), gitlab.last_edit(id), closing, notes(context, snapshot, care));
+    Ok(Rest { events: events?, edit: edit?, closing: closing?, notes: notes? })
 }
 
 /// A 404 for anything but the issue itself tells nothing about the issue: it is an answer that cannot be used.
@@ -220,35 +224,38 @@ fn is_undecided(snapshot: &Snapshot) -> bool {
     !snapshot.record.as_ref().is_some_and(over)
 }
 
-/// The comment by its stored id. All notes, before there is one and wherever a label may count: GitLab moves in the
-/// background, and its note may come after our first look; and a twin that began at the same moment has a comment of
-/// its own, which nobody else would ever read.
-async fn notes(context: &Context, snapshot: &Snapshot, issue: &Issue) -> Result<Notes, VendorError> {
+/// The comment by its stored id; all notes before there is one, and where care is taken.
+async fn notes(context: &Context, snapshot: &Snapshot, care: Care) -> Result<Notes, VendorError> {
     let key = snapshot.key;
-    let stored = snapshot.record.as_ref().and_then(|record| record.note.as_ref()).map(|note| note.id);
-    if let Some(id) = stored.filter(|_| !may_count(snapshot, issue)) {
-        return match context.gitlab.note(key, id).await {
-            Ok(note) => Ok(Notes::of(Some(&note), &[])),
-            Err(VendorError::NotFound { .. }) => Ok(Notes::of(None, &[])),
-            Err(error) => Err(error),
+    let stored = snapshot.record.as_ref().and_then(|record| record.note.as_ref());
+    if let Some(note) = stored.filter(|_| care == Care::Little) {
+        let (comment, seals) = match context.gitlab.note(key, note.id).await {
+            Ok(note) => {
+                let seals = read_seal(&note.body).into_iter().collect();
+                (Comment::Found { id: note.id, body: note.body }, seals)
+            }
+            Err(VendorError::NotFound { .. }) => (Comment::Missing, Vec::new()),
+            Err(error) => return Err(error),
         };
+        return Ok(Notes { comment, seals, origin: Origin::Here });
     }
+    // What others wrote is not kept: it may be more than there is memory.
     let wanted = |note: &Note| note.system || note.author == Some(snapshot.ourselves);
     let notes = context.gitlab.notes(key, wanted).await?;
-    let ours = |note: &&Note| stored.map_or_else(|| our_seal(snapshot, note).is_some(), |id| id == note.id);
+    let ours = |note: &&Note| match stored {
+        Some(stored) => note.id == stored.id,
+        None => our_seal(snapshot, note).is_some(),
+    };
+    let found = |note: &Note| Comment::Found { id: note.id, body: note.body.clone() };
+    let comment = notes.iter().find(ours).map_or(Comment::Missing, found);
     let seals = notes.iter().filter_map(|note| our_seal(snapshot, note)).collect();
-    Ok(Notes { seals, ..Notes::of(notes.iter().find(ours), &notes) })
+    Ok(Notes { comment, seals, origin: origin(&notes) })
 }
 
-impl Notes {
-    fn of(comment: Option<&Note>, all: &[Note]) -> Self {
-        let found = |note: &Note| Comment::Found { id: note.id, body: note.body.clone() };
-        Self {
-            comment: comment.map_or(Comment::Missing, found),
-            origin: origin(all),
-            seals: comment.and_then(|note| read_seal(&note.body)).into_iter().collect(),
-        }
-    }
+/// The seal of a comment that our own account wrote; anybody can copy one.
+fn our_seal(snapshot: &Snapshot, note: &Note) -> Option<Seal> {
+    let ours = !note.system && note.author == Some(snapshot.ourselves);
+    read_seal(&note.body).filter(|_| ours)
 }
 
 /// Whether a label is on that this look may take for an approval.

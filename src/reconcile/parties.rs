@@ -4,7 +4,7 @@
 
 use super::context::Context;
 use super::observe::{carries, listing, zendesk_doubt};
-use crate::directory::{DirectoryError, Found};
+use crate::directory::{DirectoryError, Found, Freshness};
 use crate::domain::form::{self, AdminAccess, Field, Form};
 use crate::domain::ids::{Email, UserId};
 use crate::domain::observed::{Issue, SlackPerson};
@@ -19,10 +19,11 @@ pub(super) async fn find(context: &Context, snapshot: &mut Snapshot, issue: &Iss
     let Some(author) = snapshot.record.as_ref().map(|record| record.author).or(issue.author) else { return };
     let requester =
         answers.by_field.get(&Field::Requester).map(form::Answer::whole).filter(|text| !text.is_empty());
-    let beneficiary = beneficiary(context, author, requester.as_deref()).await;
+    let asking = Asking { context, freshness: freshness(snapshot, issue) };
+    let beneficiary = asking.beneficiary(author, requester.as_deref()).await;
     let person = beneficiary.as_ref().map(|found| found.person.clone()).map_err(Clone::clone);
-    let (manager, slack) = tokio::join!(manager(context, &beneficiary), slack(context, &person));
-    let ancestors = ancestors(context, &person, &manager).await;
+    let (manager, slack) = tokio::join!(asking.manager(&beneficiary), slack(context, &person));
+    let ancestors = asking.ancestors(&person, &manager).await;
     snapshot.parties =
         Parties { beneficiary: person, manager, ancestors, slack, ..Parties::unknown(&Doubt::NoForm) };
     if let Ok(form) = form::check(&answers, policy, context.now()) {
@@ -31,12 +32,21 @@ pub(super) async fn find(context: &Context, snapshot: &mut Snapshot, issue: &Iss
     name_everybody(context, snapshot, issue).await;
 }
 
+/// What decides whether something is minted is read anew for it.
+fn freshness(snapshot: &Snapshot, issue: &Issue) -> Freshness {
+    if carries_provisioners(snapshot, issue) { Freshness::Now } else { Freshness::Cached }
+}
+
+fn carries_provisioners(snapshot: &Snapshot, issue: &Issue) -> bool {
+    carries(issue, snapshot.project.pins.as_ref().map(|pins| &pins.provisioner))
+}
+
 /// Our user at the form's instance; and the list there, once the second label is on.
 async fn instance(context: &Context, snapshot: &mut Snapshot, issue: &Issue, form: &Form) {
     if form.admin_access == AdminAccess::NotNeeded {
         return;
     }
-    let may_mint = issue.open && carries(issue, snapshot.project.pins.as_ref().map(|pins| &pins.provisioner));
+    let may_mint = issue.open && carries_provisioners(snapshot, issue);
     let owner = async {
         let asked = context.owner(&form.instance).await.ok_or(Doubt::UnknownInstance)?;
         asked.map(|owner| owner.id).map_err(|error| zendesk_doubt(&error))
@@ -66,98 +76,113 @@ async fn name_everybody(context: &Context, snapshot: &mut Snapshot, issue: &Issu
 
 struct Beneficiary {
     person: Person,
-    manager: Option<UserId>,
+    manager: Result<Option<UserId>, DirectoryError>,
     evidence: Authority,
 }
 
-async fn beneficiary(
-    context: &Context,
-    author: UserId,
-    requester: Option<&str>,
-) -> Result<Beneficiary, Doubt> {
-    let found = match requester {
-        None => by_id(context, author, Role::Requester).await?,
-        Some(text) => named(context, text).await?,
-    };
-    let Found { person, source, value, read_at } = found;
-    if !person.active {
-        return Err(Doubt::InactiveInDirectory { who: Role::Requester });
-    }
-    let evidence = Authority { source, value, read_at };
-    let manager = person.manager;
-    Ok(Beneficiary {
-        person: Person { id: person.gitlab_id, name: person.name, email: person.email },
-        manager,
-        evidence,
-    })
+/// Questions to the directory, all of one freshness.
+struct Asking<'a> {
+    context: &'a Context,
+    freshness: Freshness,
 }
 
-/// The requester as typed: an e-mail address of the directory, or a user name of GitLab.
-async fn named(context: &Context, text: &str) -> Result<Found, Doubt> {
-    let unknown = || Doubt::UnknownRequester { text: text.to_owned() };
-    let name = text.trim();
-    if let Some(username) = name.strip_prefix('@') {
-        let user = context.gitlab.user_by_name(username).await;
-        let user = user.map_err(|_| Doubt::Unreachable { vendor: Vendor::GitLab })?.ok_or_else(unknown)?;
-        return by_id(context, user, Role::Requester).await;
+impl Asking<'_> {
+    async fn beneficiary(&self, author: UserId, requester: Option<&str>) -> Result<Beneficiary, Doubt> {
+        let found = match requester {
+            None => self.by_id(author, Role::Requester).await?,
+            Some(text) => self.named(text).await?,
+        };
+        let Found { person, source, value, read_at } = found;
+        if !person.active {
+            return Err(Doubt::InactiveInDirectory { who: Role::Requester });
+        }
+        let email = person.email.ok_or(Doubt::NoAddressInDirectory)?;
+        Ok(Beneficiary {
+            person: Person { id: person.gitlab_id, name: person.name, email },
+            manager: person.manager,
+            evidence: Authority { source, value, read_at },
+        })
     }
-    if !name.contains('@') || name.contains(char::is_whitespace) {
-        return Err(unknown());
-    }
-    context.directory.person_by_email(&Email(name.to_owned())).await.map_err(|error| match error {
-        DirectoryError::NotFound => unknown(),
-        other => doubt(other, Role::Requester),
-    })
-}
 
-async fn by_id(context: &Context, id: UserId, who: Role) -> Result<Found, Doubt> {
-    context.directory.person_by_gitlab_id(id).await.map_err(|error| doubt(error, who))
+    /// The requester as typed: an e-mail address of the directory, or a user name of GitLab.
+    async fn named(&self, text: &str) -> Result<Found, Doubt> {
+        let unknown = || Doubt::UnknownRequester { text: text.to_owned() };
+        let name = text.trim();
+        if let Some(username) = name.strip_prefix('@') {
+            let user = self.context.gitlab.user_by_name(username).await;
+            let user =
+                user.map_err(|_| Doubt::Unreachable { vendor: Vendor::GitLab })?.ok_or_else(unknown)?;
+            return self.by_id(user, Role::Requester).await;
+        }
+        if !name.contains('@') || name.contains(char::is_whitespace) {
+            return Err(unknown());
+        }
+        let found = self.context.directory.person_by_email(&Email(name.to_owned()), self.freshness).await;
+        found.map_err(|error| match error {
+            DirectoryError::NotFound => unknown(),
+            other => doubt(other, Role::Requester),
+        })
+    }
+
+    async fn by_id(&self, id: UserId, who: Role) -> Result<Found, Doubt> {
+        let found = self.context.directory.person_by_gitlab_id(id, self.freshness).await;
+        found.map_err(|error| doubt(error, who))
+    }
+
+    async fn manager(&self, beneficiary: &Result<Beneficiary, Doubt>) -> Result<Manager, Doubt> {
+        let beneficiary = beneficiary.as_ref().map_err(Clone::clone)?;
+        let id = beneficiary.manager.map_err(|error| doubt(error, Role::Manager))?;
+        let id = id.ok_or(Doubt::NoManager)?;
+        if id == beneficiary.person.id {
+            return Err(Doubt::OwnManager);
+        }
+        let found = self.by_id(id, Role::Manager).await?;
+        if !found.person.active {
+            return Err(Doubt::InactiveInDirectory { who: Role::Manager });
+        }
+        Ok(Manager { id, authority: beneficiary.evidence.clone() })
+    }
+
+    /// Who is above the manager, as far as the policy lets them matter. Where the chain ends before, that is all;
+    /// whoever is their own manager is the top of it.
+    async fn ancestors(
+        &self,
+        person: &Result<Person, Doubt>,
+        manager: &Result<Manager, Doubt>,
+    ) -> Result<Vec<Manager>, Doubt> {
+        let (Ok(person), Ok(manager)) = (person, manager) else { return Ok(Vec::new()) };
+        let mut seen = vec![person.id, manager.id];
+        let mut last = manager.id;
+        let mut ancestors = Vec::new();
+        for _ in 1..self.context.policy.absence.reach() {
+            let below = self.by_id(last, Role::Manager).await?;
+            let above = below.person.manager.map_err(|error| doubt(error, Role::Manager))?;
+            let Some(id) = above.filter(|above| *above != last) else { break };
+            if seen.contains(&id) {
+                return Err(Doubt::ManagersInACircle);
+            }
+            let above = self.by_id(id, Role::Manager).await?;
+            let Found { source, value, read_at, .. } = below;
+            if above.person.active {
+                ancestors.push(Manager { id, authority: Authority { source, value, read_at } });
+            }
+            seen.push(id);
+            last = id;
+        }
+        Ok(ancestors)
+    }
 }
 
 fn doubt(error: DirectoryError, who: Role) -> Doubt {
     match error {
         DirectoryError::Unreachable => Doubt::DirectoryUnreachable,
+        DirectoryError::GitLabUnreachable => Doubt::Unreachable { vendor: Vendor::GitLab },
         DirectoryError::NotFound => Doubt::NotInDirectory { who },
         DirectoryError::Ambiguous => Doubt::AmbiguousInDirectory { who },
+        DirectoryError::Unmappable => Doubt::NoAccountInDirectory { who },
+        DirectoryError::ChangedHands => Doubt::ChangedHands { who },
+        DirectoryError::Cycle => Doubt::ManagersInACircle,
     }
-}
-
-async fn manager(context: &Context, beneficiary: &Result<Beneficiary, Doubt>) -> Result<Manager, Doubt> {
-    let beneficiary = beneficiary.as_ref().map_err(Clone::clone)?;
-    let id = beneficiary.manager.ok_or(Doubt::NoManager)?;
-    if id == beneficiary.person.id {
-        return Err(Doubt::OwnManager);
-    }
-    let found = by_id(context, id, Role::Manager).await?;
-    if !found.person.active {
-        return Err(Doubt::InactiveInDirectory { who: Role::Manager });
-    }
-    Ok(Manager { id, authority: beneficiary.evidence.clone() })
-}
-
-/// Who is above the manager, as far as the policy lets them matter. Where the chain ends before, that is all.
-async fn ancestors(
-    context: &Context,
-    person: &Result<Person, Doubt>,
-    manager: &Result<Manager, Doubt>,
-) -> Result<Vec<Manager>, Doubt> {
-    let (Ok(person), Ok(manager)) = (person, manager) else { return Ok(Vec::new()) };
-    let mut seen = vec![person.id, manager.id];
-    let mut ancestors = Vec::new();
-    for _ in 1..context.policy.absence.reach() {
-        let below = by_id(context, *seen.last().unwrap_or(&manager.id), Role::Manager).await?;
-        let Some(id) = below.person.manager else { break };
-        if seen.contains(&id) {
-            return Err(Doubt::ManagersInACircle);
-        }
-        let above = by_id(context, id, Role::Manager).await?;
-        let Found { source, value, read_at, .. } = below;
-        if above.person.active {
-            ancestors.push(Manager { id, authority: Authority { source, value, read_at } });
-        }
-        seen.push(id);
-    }
-    Ok(ancestors)
 }
 
 async fn slack(context: &Context, person: &Result<Person, Doubt>) -> Result<SlackPerson, Doubt> {

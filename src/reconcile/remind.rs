@@ -1,6 +1,7 @@
 //! Reminders: a direct message to whoever's approval is awaited. It holds no secret, and decides nothing.
 
 use super::act::Work;
+use crate::directory::Freshness;
 use crate::domain::ids::UserId;
 use crate::domain::message;
 use crate::vendors::slack::OutgoingMessage;
@@ -16,9 +17,10 @@ pub(super) async fn remind(work: &Work<'_>, people: &[UserId]) {
 
 async fn tell(work: &Work<'_>, person: UserId) -> Result<(), String> {
     let context = work.context;
-    let found = context.directory.person_by_gitlab_id(person).await.map_err(|error| error.to_string())?;
-    let slack =
-        context.slack.person_by_email(&found.person.email).await.map_err(|error| error.to_string())?;
+    let found = context.directory.person_by_gitlab_id(person, Freshness::Cached).await;
+    let found = found.map_err(|error| error.to_string())?;
+    let email = found.person.email.ok_or_else(|| "the directory has no address of them".to_owned())?;
+    let slack = context.slack.person_by_email(&email).await.map_err(|error| error.to_string())?;
     if slack.deleted || slack.bot {
         return Err("the Slack account is a bot's or deactivated".to_owned());
     }

@@ -31,6 +31,7 @@ pub(crate) fn answer(world: &mut World, call: &Call) -> Answer {
         ("POST", ["world"]) => change_accounts(world, call),
         ("GET", ["calls"]) => Ok(Answer::ok(&json!({"calls": world.calls}))),
         ("POST", ["people", id]) => change_person(world, call, id),
+        ("POST", ["projects", id]) => change_project(world, call, id),
         ("POST", ["labels", id]) => hide_label(world, call, id),
         ("POST", ["notes"]) => write_late(world, call),
         _ => Err(wrong("no such control")),
@@ -85,7 +86,15 @@ fn change_accounts(world: &mut World, call: &Call) -> Reply {
     Ok(Answer::empty())
 }
 
-/// `{"state": …, "bot": …, "slack": {…}, "membership": {"access_level", "expires_at"} | null}`
+/// `{"protected": false}`: anybody may push to the default branch.
+fn change_project(world: &mut World, call: &Call, id: &str) -> Reply {
+    let project = id.parse().ok().and_then(|id: u64| world.gitlab.projects.get_mut(&id));
+    let project = project.ok_or_else(|| wrong("no such project"))?;
+    project.protected = call.flag("protected").unwrap_or(project.protected);
+    Ok(Answer::empty())
+}
+
+/// `{"state": …, "bot": …, "username": …, "slack": {…}, "membership": {"access_level", "expires_at"} | null}`
 fn change_person(world: &mut World, call: &Call, id: &str) -> Reply {
     let user = id.parse().ok().and_then(|id: u64| world.gitlab.users.get_mut(&id));
     let user = user.ok_or_else(|| wrong("no such person"))?;
@@ -93,12 +102,19 @@ fn change_person(world: &mut World, call: &Call, id: &str) -> Reply {
         user.state = state;
     }
     user.bot = call.flag("bot").unwrap_or(user.bot);
-    let (id, username) = (user.id, user.username.clone());
+    // Slack knows them by the name they had when the world began, or by the last one.
+    let (id, known_as) = (user.id, user.username.clone());
+    if let Some(username) = call.text("username") {
+        user.username = username;
+    }
+    let email = user.email.clone();
     if let Some(membership) = call.parameters.get("membership") {
         change_membership(world, id, membership);
     }
     let changes = call.value("slack").cloned().unwrap_or_default();
-    for person in world.slack.people.iter_mut().filter(|person| person.name == username) {
+    for person in
+        world.slack.people.iter_mut().filter(|person| person.name == known_as || person.email == email)
+    {
         change_on_slack(person, &changes);
     }
     Ok(Answer::empty())

@@ -134,6 +134,8 @@ fn project(world: &World, (id, path, name): (u64, &str, &str)) -> Project {
         default_branch: "main".to_owned(),
         created_at: ago(world, 400),
         last_iid: 0,
+        head: "0".repeat(40),
+        protected: true,
         files: BTreeMap::from([("README.md".to_owned(), readme)]),
     }
 }

@@ -108,6 +108,7 @@ fn migrator() -> Migrator {
     Migrator::with_migrations(vec![
         migration(1, "tables", include_str!("migrations/0001_tables.sql")),
         migration(2, "audit is append-only", include_str!("migrations/0002_audit_is_append_only.sqlite.sql")),
+        migration(3, "directory pins", include_str!("migrations/0003_directory_pins.sql")),
     ])
 }
 

@@ -11,6 +11,7 @@ mod audit;
 mod chain;
 mod commit;
 mod connect;
+mod directory_pins;
 mod error;
 mod leases;
 mod marks;

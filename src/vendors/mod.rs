@@ -13,7 +13,7 @@ pub mod http;
 mod network;
 pub mod slack;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 pub mod zendesk;
 
 pub use crate::domain::snapshot::Vendor;

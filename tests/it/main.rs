@@ -9,6 +9,7 @@
 mod absence;
 mod black_box;
 mod delivery;
+mod directories;
 mod ending;
 mod form_stories;
 mod harness;

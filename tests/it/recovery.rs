@@ -224,7 +224,42 @@ async fn t12_a_slow_worker_takes_away_what_it_made_and_the_quick_ones_stays() {
     house.has_exactly_one(iid).await;
     minutes_pass(&house, 15).await;
     house.has_exactly_one(iid).await;
+    assert_eq!(house.messages("requester").await.len(), 1);
+    house.leave().await;
+}
+
+#[tokio::test]
+async fn t12_a_worker_that_was_overtaken_during_the_call_takes_away_what_it_made_at_once() {
+    let house = House::open().await;
+    let iid = house.approved_unseen().await;
+    let trigger = "CREATE TRIGGER overtakes AFTER UPDATE OF lease_until ON requests
+         WHEN EXISTS (SELECT 1 FROM attempts WHERE state = 'intended')
+         BEGIN UPDATE requests SET fence = fence + 1; END";
+    house.sql(trigger).await;
+    assert_eq!(house.try_step().await.unwrap(), Step::Looked(House::key(iid)));
+    assert_eq!((house.creations(), house.secrets().len()), (1, 1));
+    house.all_is_dead().await;
+    assert_eq!(house.calls("slack", "POST", "chat.postMessage"), 0);
+    house.sql("DROP TRIGGER overtakes").await;
+    minutes_pass(&house, 10).await;
+    house.has_exactly_one(iid).await;
     assert_eq!((house.secrets().len(), house.messages("requester").await.len()), (2, 1));
+    house.leave().await;
+}
+
+#[tokio::test]
+async fn t12_a_worker_that_was_overtaken_before_the_call_does_not_make_it() {
+    let house = House::open().await;
+    let iid = house.approved_unseen().await;
+    let trigger = "CREATE TRIGGER overtakes AFTER INSERT ON audit WHEN NEW.kind = 'mint.intended'
+         BEGIN UPDATE requests SET fence = fence + 1; END";
+    house.sql(trigger).await;
+    house.try_step().await.unwrap();
+    assert_eq!(house.creations(), 0);
+    house.sql("DROP TRIGGER overtakes").await;
+    minutes_pass(&house, 10).await;
+    house.has_exactly_one(iid).await;
+    assert_eq!(house.creations(), 1);
     house.leave().await;
 }
 
@@ -243,51 +278,61 @@ async fn t12_two_workers_at_the_same_moment_make_one_credential() {
 
 #[tokio::test]
 async fn t37_a_token_made_by_hand_with_the_same_description_is_never_touched() {
-    let house = House::open().await;
-    let iid = house.approved_unseen().await;
-    let url = house.url(iid).await;
-    let before = house.made_by_hand(&url).await;
-    house.fault(at_creation("lose_answer")).await;
-    house.settle().await;
-    let meanwhile = house.made_by_hand(&url).await;
-    minutes_pass(&house, 15).await;
-    assert_eq!(house.phase(iid).await, "active");
-    for secret in [&before, &meanwhile] {
-        assert!(house.works(secret).await, "it is somebody else's");
+    for effect in ["lose_answer", "drop_request"] {
+        let house = House::open().await;
+        let iid = house.approved_unseen().await;
+        let url = house.url(iid).await;
+        let before = house.made_by_hand(&url).await;
+        house.fault(at_creation(effect)).await;
+        house.settle().await;
+        let meanwhile = house.made_by_hand(&url).await;
+        minutes_pass(&house, 15).await;
+        assert_eq!(house.phase(iid).await, "active");
+        for secret in [&before, &meanwhile] {
+            assert!(house.works(secret).await, "it is somebody else's");
+        }
+        assert_eq!(house.alive().len(), 3, "theirs and one of ours");
+        house.later(SignedDuration::from_hours(24 * 31)).await;
+        assert_eq!(house.phase(iid).await, "ended");
+        assert_eq!(house.alive().len(), 2);
+        for secret in [&before, &meanwhile] {
+            assert!(house.works(secret).await, "it is somebody else's");
+        }
+        house.leave().await;
     }
-    assert_eq!(house.alive().len(), 3, "theirs and one of ours");
-    house.later(SignedDuration::from_hours(24 * 31)).await;
-    assert_eq!(house.phase(iid).await, "ended");
-    assert_eq!(house.alive().len(), 2);
-    for secret in [&before, &meanwhile] {
-        assert!(house.works(secret).await, "it is somebody else's");
-    }
-    house.leave().await;
 }
 
 #[tokio::test]
 async fn t37_the_token_of_issue_forty_is_not_taken_for_the_one_of_issue_four() {
-    let house = House::open().await;
-    let first = house.approved_unseen().await;
-    house.fault(at_creation("lose_answer")).await;
-    house.settle().await;
-    let mut other = 0;
-    while other != first * 10 {
-        other = house.opens("requester", "Nothing to do with credentials.").await;
+    for effect in ["lose_answer", "drop_request"] {
+        let house = House::open().await;
+        let first = house.approved_unseen().await;
+        house.fault(at_creation(effect)).await;
+        house.settle().await;
+        let mut other = 0;
+        while other != first * 10 {
+            other = house.opens("requester", "Nothing to do with credentials.").await;
+        }
+        house.changes("requester", other, json!({"description": Form::default().text()})).await;
+        house.labels("manager", other, "manager-approved").await;
+        house.sandbox.deliveries_settled().await;
+        house.look(other).await;
+        house.labels("provisioner", other, "provisioner-approved").await;
+        house.sandbox.deliveries_settled().await;
+        house.look(other).await;
+        let theirs = house.alive().pop().unwrap();
+        minutes_pass(&house, 15).await;
+        assert_eq!(
+            (house.phase(first).await.as_str(), house.phase(other).await.as_str()),
+            ("active", "active")
+        );
+        let alive = house.alive();
+        assert!(alive.iter().any(|token| token["id"] == theirs["id"]), "it was never touched");
+        let mut names: Vec<_> = alive.iter().map(|token| token["description"].as_str().unwrap()).collect();
+        names.sort_unstable();
+        assert_eq!(names, [house.url(first).await, house.url(other).await]);
+        house.leave().await;
     }
-    let form = json!({"description": Form::default().text()});
-    house.changes("requester", other, form).await;
-    house.settle().await;
-    house.manager_approves(other).await;
-    house.provisioner_approves(other).await;
-    minutes_pass(&house, 15).await;
-    assert_eq!((house.phase(first).await.as_str(), house.phase(other).await.as_str()), ("active", "active"));
-    let mut names: Vec<String> =
-        house.alive().iter().map(|token| token["description"].as_str().unwrap().to_owned()).collect();
-    names.sort();
-    assert_eq!(names, [house.url(first).await, house.url(other).await]);
-    assert_eq!(house.entries(other, "credential.gone").await.len(), 0, "it was never touched");
-    house.leave().await;
 }
 
 #[tokio::test]

@@ -191,7 +191,8 @@ impl Story<'_> {
 /// The fault that makes a vendor refuse at its step, and what the comment should then say.
 fn trouble(vendor: Vendor) -> (Value, Option<&'static str>) {
     match vendor {
-        Vendor::GitLab => {
+        // The demo's directory is a file, and nobody can choose to break it.
+        Vendor::GitLab | Vendor::Directory => {
             let fault = json!({"vendor": "gitlab", "method": "GET", "path": "resource_label_events", "effect": "status:503", "times": 0});
             (fault, None)
         }

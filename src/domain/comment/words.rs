@@ -348,6 +348,9 @@ pub fn doubt(doubt: &Doubt) -> String {
         Doubt::NotInDirectory { who: role } => format!("The directory does not know {}: whoever keeps it can add them.", who(role)),
         Doubt::AmbiguousInDirectory { who: role } => format!("The directory has {} twice: whoever keeps it can mend that.", who(role)),
         Doubt::InactiveInDirectory { who: role } => format!("The directory says that {} has left.", who(role)),
+        Doubt::NoAccountInDirectory { who: role } => format!("The directory has {} without a GitLab account that exists: whoever keeps it can mend that.", who(role)),
+        Doubt::ChangedHands { who: role } => format!("The GitLab user name that the directory has for {} changed hands: an operator must look and run `countersign directory forget`.", who(role)),
+        Doubt::NoAddressInDirectory => "The directory has no e-mail address of the requester, or several: whoever keeps it can mend that.".to_owned(),
         Doubt::NoManager => "The directory names no manager for the requester: whoever keeps it can add one.".to_owned(),
         Doubt::OwnManager => "The directory names the requester as their own manager: whoever keeps it can mend that.".to_owned(),
         Doubt::ManagersInACircle => {

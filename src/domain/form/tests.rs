@@ -262,6 +262,15 @@ fn no_nesting_is_too_deep() {
 }
 
 #[test]
+fn nesting_is_read_to_a_fixed_depth() {
+    let nested = |depth: usize| {
+        answers(&form(&[(Field::Purpose, &format!("{}why", "> ".repeat(depth)))])).by_field[&Field::Purpose]
+            .whole()
+    };
+    assert_eq!(["why", "why", ""], [0, 6, 7].map(nested).each_ref().map(String::as_str));
+}
+
+#[test]
 fn a_megabyte_is_read() {
     for unit in ["a", "# Purpose\n", "**Remove on** 2027-03-01\n\n", "\u{202E}é\n", "- [x] Zendesk Global\n"]
     {

@@ -6,7 +6,7 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
 use super::access::{self, MAINTAINER, REPORTER, Seat, missing, not_found, refusal};
-use super::{Desk, unknown};
+use super::{Desk, branches, unknown};
 use crate::sandbox::answer::{Answer, Reply};
 use crate::sandbox::world::{Project, StoredFile};
 
@@ -36,7 +36,7 @@ fn project<'d>(desk: &'d Desk<'_>, seat: Seat) -> Result<&'d Project, Answer> {
 fn find(desk: &Desk<'_>, seat: Seat, path: &str) -> Result<(StoredFile, String), Answer> {
     let project = project(desk, seat)?;
     let reference = desk.call.text("ref").unwrap_or_else(|| "HEAD".to_owned());
-    if reference != project.default_branch && reference != "HEAD" {
+    if !branches::is_present(project, &reference) {
         return Err(not_found("Commit"));
     }
     let file = project.files.get(path).cloned().ok_or_else(|| not_found("File"))?;
@@ -96,6 +96,7 @@ fn write(desk: &mut Desk<'_>, seat: Seat, (path, create): (&str, bool)) -> Reply
     }
     let commit = hexadecimal(desk.world.random_text(16).as_bytes())[..40].to_owned();
     if let Some(project) = desk.world.gitlab.projects.get_mut(&seat.project) {
+        project.head.clone_from(&commit);
         project.files.insert(path.to_owned(), StoredFile { content, commit });
     }
     Ok(Answer::json(if create { 201 } else { 200 }, &json!({"file_path": path, "branch": branch})))

@@ -4,6 +4,7 @@
 //! known by their token at every call; a private project one may not see is a 404.
 
 mod access;
+mod branches;
 mod changes;
 mod events;
 mod files;
@@ -75,6 +76,7 @@ fn project_routes(desk: &mut Desk<'_>, seat: Seat, segments: &[&str]) -> Reply {
         ["labels", rest @ ..] => labels::route(desk, seat, rest),
         ["members", rest @ ..] => members::project(desk, seat, rest),
         ["hooks", rest @ ..] => hooks::route(desk, seat, rest),
+        ["repository", "branches", name] if desk.call.method == "GET" => branches::show(desk, seat, name),
         ["repository", "files", path, rest @ ..] => files::route(desk, seat, (path, rest)),
         _ => Err(unknown()),
     }

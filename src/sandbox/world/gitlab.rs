@@ -74,6 +74,9 @@ pub(crate) struct Project {
     pub(crate) default_branch: String,
     pub(crate) created_at: Timestamp,
     pub(crate) last_iid: u64,
+    /// The commit the default branch stands at.
+    pub(crate) head: String,
+    pub(crate) protected: bool,
     /// The default branch's files by path.
     pub(crate) files: BTreeMap<String, StoredFile>,
 }

@@ -13,6 +13,7 @@ use gitlab::api::projects::issues::{
 };
 use gitlab::api::projects::labels::Labels;
 use gitlab::api::projects::members::AllProjectMember;
+use gitlab::api::projects::repository::branches::Branch as OneBranch;
 use gitlab::api::users::{CurrentUser, User, Users};
 use jiff::Timestamp;
 use url::Url;
@@ -55,6 +56,17 @@ pub struct Project {
     pub url: String,
     /// Absent while the repository is empty.
     pub default_branch: Option<String>,
+}
+
+/// A branch of a repository.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Branch {
+    /// A rule protects it, by its name or by a wildcard.
+    pub protected: bool,
+    /// The rule lets everybody with the Developer role push.
+    pub developers_can_push: bool,
+    /// The commit it stands at, 40 or 64 hexadecimal digits.
+    pub commit: String,
 }
 
 /// A label that can be put on a project's issues.
@@ -188,6 +200,20 @@ impl GitLab {
         };
         let account = found.account(membership)?;
         if account.id == user { Ok(account) } else { Err(malformed()) }
+    }
+
+    /// The user name that an account has now.
+    pub async fn username(&self, user: UserId) -> Result<String, VendorError> {
+        let endpoint = built(User::builder().user(number(user.0)).build());
+        let found: shapes::User = self.ask("user", &endpoint).await?;
+        if found.id == user { Ok(found.username) } else { Err(malformed()) }
+    }
+
+    /// Where a branch stands, and who may push to it.
+    pub async fn branch(&self, project: ProjectId, name: &str) -> Result<Branch, VendorError> {
+        let endpoint = built(OneBranch::builder().project(number(project.0)).branch(name).build());
+        let branch: shapes::Branch = self.ask("branch", &endpoint).await?;
+        branch.named(name)
     }
 
     /// A person's membership of a group, inherited ones included; `None`: not a member.

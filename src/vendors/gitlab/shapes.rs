@@ -142,6 +142,26 @@ impl From<Note> for observed::Note {
 }
 
 #[derive(Deserialize)]
+pub(super) struct Branch {
+    name: String,
+    protected: bool,
+    developers_can_push: bool,
+    commit: Identified<String>,
+}
+
+impl Branch {
+    /// A commit is an address in later calls, so it must look like one.
+    pub(super) fn named(self, name: &str) -> Result<super::Branch, VendorError> {
+        let Self { protected, developers_can_push, commit: Identified { id: commit }, .. } = self;
+        let is_hash = commit.len() >= 40 && commit.bytes().all(|byte| byte.is_ascii_hexdigit());
+        if self.name != name || !is_hash {
+            return Err(malformed());
+        }
+        Ok(super::Branch { protected, developers_can_push, commit })
+    }
+}
+
+#[derive(Deserialize)]
 pub(super) struct User {
     pub(super) id: UserId,
     pub(super) username: String,

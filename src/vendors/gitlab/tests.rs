@@ -317,6 +317,37 @@ async fn a_user_name_is_looked_up_exactly() {
 }
 
 #[tokio::test]
+async fn a_user_name_is_believed_of_the_account_that_was_asked_for_alone() {
+    let (gitlab, log) = always(json!({ "id": 12, "username": "ann", "state": "active", "bot": false }));
+    assert_eq!(gitlab.username(UserId(12)).await, Ok("ann".to_owned()));
+    assert_eq!(gitlab.username(UserId(13)).await, Err(malformed()));
+    assert_eq!(lines(&log)[0], "GET /gitlab/api/v4/users/12");
+}
+
+#[tokio::test]
+async fn a_branch_says_where_it_stands_and_who_may_push() {
+    let branch = json!({
+        "name": "a/b", "protected": true, "developers_can_push": false, "commit": { "id": "a".repeat(40) },
+    });
+    let (gitlab, log) = always(branch.clone());
+    let expected = Branch { protected: true, developers_can_push: false, commit: "a".repeat(40) };
+    assert_eq!(gitlab.branch(ProjectId(5), "a/b").await, Ok(expected));
+    assert_eq!(lines(&log), ["GET /gitlab/api/v4/projects/5/repository/branches/a%2Fb"]);
+    assert_eq!(gitlab.branch(ProjectId(5), "other").await, Err(malformed()));
+    for (field, value) in [
+        ("protected", json!(null)),
+        ("developers_can_push", json!(null)),
+        ("commit", json!({ "id": "main" })),
+        ("commit", json!({ "id": "../".repeat(20) })),
+    ] {
+        let mut branch = branch.clone();
+        branch[field] = value;
+        let (gitlab, _) = always(branch);
+        assert_eq!(gitlab.branch(ProjectId(5), "a/b").await, Err(malformed()), "{field}");
+    }
+}
+
+#[tokio::test]
 async fn projects_and_labels_are_read() {
     let body = json!({
         "id": 5, "path_with_namespace": "company/requests", "web_url": "https://host.example/p",

@@ -176,7 +176,8 @@ impl House {
         super::assemble(&config, &self.clock, &self.transport).await
     }
 
-    async fn sql(&self, statement: &str) {
+    /// Somebody else at the database.
+    pub(crate) async fn sql(&self, statement: &str) {
         let url = format!("sqlite://{}", self.path("countersign.db").display());
         let mut connection = SqliteConnection::connect(&url).await.unwrap();
         sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut connection).await.unwrap();

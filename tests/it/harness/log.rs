@@ -19,16 +19,19 @@ impl Write for Kept {
     }
 }
 
-/// Keeps everything that is logged from now on: ours at every level, the libraries' from debug.
-pub(super) fn capture() {
+/// Keeps everything that is logged from now on: ours at every level, the libraries' from debug. Where in the log
+/// a story begins: nothing minted in it can stand before that.
+pub(super) fn capture() -> usize {
     ONCE.call_once(|| {
         let filter = tracing_subscriber::EnvFilter::builder().parse_lossy("debug,countersign=trace");
         tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false).with_writer(|| Kept).init();
     });
+    LOG.lock().unwrap().len()
 }
 
-pub(super) fn captured() -> Vec<u8> {
-    let log = LOG.lock().unwrap().clone();
+/// What was logged since then, by this story and by those told at the same time.
+pub(super) fn captured(since: usize) -> Vec<u8> {
+    let log = LOG.lock().unwrap()[since..].to_vec();
     assert!(!log.is_empty(), "a log that keeps nothing proves nothing");
     log
 }

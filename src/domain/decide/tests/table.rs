@@ -7,7 +7,7 @@ use crate::domain::phase::{
 };
 use crate::domain::plan::Action;
 use crate::domain::policy::OnIncomplete;
-use crate::domain::record::AttemptState;
+use crate::domain::record::{AttemptState, RefusalReason};
 use crate::domain::snapshot::{Doubt, OrderKind, Origin, Vendor};
 use crate::domain::testing::{
     AUTHOR, ENDS, Look, MANAGER, PROVISIONER, STRANGER, attempt, form, kinds, mints, removed, terms, time,
@@ -422,6 +422,10 @@ fn reopened_a_new_generation_begins_above_every_event_and_takes_both_labels_off(
     assert_eq!((record.generation, record.generation_since), (2, time(LATER)));
     assert_eq!((record.manager.watermark, record.provisioner.watermark), (last, last));
     assert!(record.manager.bound.is_none() && record.provisioner.bound.is_none() && record.issued.is_none());
+    for slot in [&record.manager, &record.provisioner] {
+        let why = slot.last_refusal.as_ref().map(|refusal| &refusal.why);
+        assert_eq!(why, Some(&RefusalReason::EarlierGeneration));
+    }
     assert_eq!(removed(&plan), ["manager-approved", "provisioner-approved"]);
     assert!(mints(&plan).is_empty());
 }
@@ -489,4 +493,12 @@ fn issuing_for_too_long_and_then_awaiting_again_it_is_withdrawn_at_once() {
         let closes = plan.actions.iter().filter(|action| **action == Action::CloseIssue).count();
         assert_eq!(closes, 1);
     }
+}
+
+#[test]
+fn both_count_and_the_doubt_that_stops_them_is_told_as_it_is() {
+    let off = Look::approved(NOW).with(|look| look.snapshot.listing = Some(Err(Doubt::TokensSwitchedOff)));
+    let record = off.decide().record.unwrap();
+    assert_eq!(record.doubts, [Doubt::TokensSwitchedOff]);
+    assert_eq!(record.phase, Phase::AwaitingProvisioner { since: time(NOW) });
 }
