@@ -4,12 +4,15 @@ use super::output::{ExitStatus, Failure, data, say};
 use super::{ConfigFile, load};
 use crate::store::VerifyError;
 
+/// As many digits of a hash as the visible line of a comment shows.
+const SHORTEST: usize = 12;
+
 /// What to do with the audit chain.
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
     /// Compute every entry's hash anew, from the first to the last.
     Verify {
-        /// A head that was published in a comment, as SEQUENCE:HASH; it must be in the chain. May be repeated.
+        /// A head that was published in a comment, as SEQUENCE:HASH; it must be in the chain; at least the hash's first 12 digits. May be repeated.
         #[arg(long, value_name = "SEQ:HASH")]
         head: Vec<String>,
         #[command(flatten)]
@@ -29,7 +32,14 @@ pub(super) async fn run(command: Command) -> Result<ExitStatus, Failure> {
         let (sequence, hash) =
             text.split_once(':').ok_or_else(|| Failure::usage("--head is SEQUENCE:HASH"))?;
         let sequence = sequence.parse().map_err(|_| Failure::usage("--head is SEQUENCE:HASH"))?;
-        if !store.contains(sequence, hash).await? {
+        if hash.len() < SHORTEST || !hash.chars().all(|digit| digit.is_ascii_hexdigit()) {
+            return Err(Failure::usage(
+                "--head is SEQUENCE:HASH, the hash with at least its first 12 digits",
+            ));
+        }
+        let entries = store.entries_from(sequence).await?;
+        let entry = entries.first().filter(|entry| entry.seq == sequence);
+        if !entry.is_some_and(|entry| entry.hash.starts_with(&hash.to_ascii_lowercase())) {
             return Err(Failure::not_true(format!("entry {sequence} is not what was published"))
                 .hint("the chain was cut or written anew, or the database is an older copy"));
         }

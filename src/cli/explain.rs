@@ -17,7 +17,10 @@ pub(super) async fn run(issue: String, config: ConfigFile) -> Result<ExitStatus,
     let snapshot = look_only(context, key).await?;
     let plan = decide(&snapshot, context.policy(), context.now());
     if snapshot.issue == IssueView::Unknown {
-        say("GitLab does not answer; this is from memory.");
+        say(
+            "GitLab does not answer, so nobody can say what would happen next. `countersign show` tells what is remembered.",
+        );
+        return Ok(ExitStatus::Unavailable);
     }
     if plan.record.is_none() {
         data(not_a_request(&snapshot, context));

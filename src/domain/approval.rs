@@ -310,6 +310,9 @@ fn bind(case: &Case<'_>, slot: &Slot, event: &LabelEvent, approval: Approval<'_>
     } else if case.snapshot.last_edit.is_some_and(|edit| event.at.duration_since(edit.at) < EDIT_MARGIN) {
         return Err(RefusalReason::EditedSince.into());
     }
+    if bound.is_none() && case.snapshot.comment_changed {
+        return Err(RefusalReason::CommentChanged.into());
+    }
     if case.now.duration_since(event.at) > case.policy.approval_max_age {
         return Err(RefusalReason::TooOld.into());
     }

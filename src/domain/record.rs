@@ -169,6 +169,8 @@ pub enum RefusalReason {
     TooOld,
     /// Taken off again.
     TakenOff,
+    /// Somebody else had changed our comment, so that nobody knows what was read before it was applied.
+    CommentChanged,
     /// The form has faults.
     FormFaults,
     /// It is left over from before the issue was reopened.
@@ -182,6 +184,9 @@ pub enum RefusalReason {
 pub struct StatusNote {
     /// Its id.
     pub id: NoteId,
+    /// Hash of what GitLab kept of it when it was last written: what approvers were to read.
+    #[serde(default)]
+    pub written: Option<String>,
 }
 
 /// One try at minting and handing over. Its row is written before the call.

@@ -42,6 +42,8 @@ pub struct Snapshot {
     /// The provisioners' group that a person is a member of, for everybody whose second approval may matter; of the
     /// form's instance.
     pub groups: BTreeMap<UserId, Result<Option<String>, Doubt>>,
+    /// Our comment is not what we last wrote: a Maintainer can edit anybody's.
+    pub comment_changed: bool,
     /// The last comment of whoever said no.
     pub last_words: Option<String>,
     /// Who is concerned, as far as the form tells.

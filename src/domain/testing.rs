@@ -453,6 +453,7 @@ fn sound() -> Snapshot {
         origin: Origin::Here,
         accounts: everybody.map(|id| (id, Ok(account(id)))).into_iter().collect(),
         groups: std::collections::BTreeMap::new(),
+        comment_changed: false,
         last_words: None,
         parties: Parties {
             beneficiary: Ok(Person {

@@ -13,10 +13,15 @@ pub const LONGEST_QUOTE: usize = 200;
 /// People's text as a Markdown code span: one line, no control or direction characters, at most
 /// [`LONGEST_QUOTE`] characters.
 pub fn quote(text: &str) -> String {
+    quote_within(text, LONGEST_QUOTE)
+}
+
+/// The same with another length, for what approvers must read whole.
+pub fn quote_within(text: &str, longest: usize) -> String {
     let plain: String = text.chars().map(|letter| if hides(letter) { ' ' } else { letter }).collect();
     let mut words = plain.split_whitespace().collect::<Vec<_>>().join(" ");
-    if words.chars().count() > LONGEST_QUOTE {
-        words = words.chars().take(LONGEST_QUOTE - 1).chain(['…']).collect();
+    if words.chars().count() > longest {
+        words = words.chars().take(longest - 1).chain(['…']).collect();
     }
     if words.is_empty() {
         return "(empty)".to_owned();

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use super::context::Context;
 use super::{approvers, parties};
-use crate::domain::comment::{Seal, read_seal};
+use crate::domain::comment::{Seal, fingerprint, read_seal};
 use crate::domain::form::carries_marker;
 use crate::domain::ids::{IssueId, IssueKey, NoteId, UserId};
 use crate::domain::observed::{Edit, Issue, LabelEvent, Note};
@@ -125,6 +125,7 @@ async fn remembered(context: &Context, claim: Memory) -> Result<Snapshot, StoreE
         attempts: store.attempts(claim.key).await?,
         orders: orders.map(|one| Order { id: one.id, kind: one.kind, why: one.why, by: one.by }).collect(),
         groups: BTreeMap::new(),
+        comment_changed: false,
         last_words: None,
         listing: None,
         in_hand: context.hand.attempt(claim.key),
@@ -139,6 +140,7 @@ async fn look(context: &Context, snapshot: &mut Snapshot) -> Result<(Comment, Ve
     let Rest { events, edit, closing, notes } = rest;
     (snapshot.events, snapshot.last_edit, snapshot.last_closing) = (events, edit, closing);
     snapshot.origin = notes.origin;
+    snapshot.comment_changed = is_changed(snapshot, &notes.comment);
     if is_undecided(snapshot) {
         approvers::find(context, snapshot, &issue).await;
         parties::find(context, snapshot, &issue).await;
@@ -147,6 +149,15 @@ async fn look(context: &Context, snapshot: &mut Snapshot) -> Result<(Comment, Ve
     }
     snapshot.issue = IssueView::Seen(Box::new(issue));
     Ok((notes.comment, notes.seals))
+}
+
+/// Whether our comment is not what we last wrote.
+fn is_changed(snapshot: &Snapshot, comment: &Comment) -> bool {
+    let written = snapshot.record.as_ref().and_then(|record| record.note.as_ref()?.written.as_ref());
+    match (written, comment) {
+        (Some(written), Comment::Found { body, .. }) => fingerprint(body) != *written,
+        _ => false,
+    }
 }
 
 /// What GitLab shows of an issue besides its text.

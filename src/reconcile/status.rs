@@ -2,7 +2,8 @@
 
 use super::act::Work;
 use super::observe::{Comment, Observation};
-use crate::domain::comment::{Seal, View, render, sealed, unsealed};
+use crate::domain::comment::{Seal, View, fingerprint, render, sealed, unsealed};
+use crate::domain::observed::Note;
 use crate::domain::plan::Status;
 use crate::domain::record::StatusNote;
 use crate::domain::snapshot::IssueView;
@@ -21,21 +22,15 @@ pub(super) async fn write(
     let body = body(work, status);
     match &seen.comment {
         Comment::Found { body: present, id } if unsealed(present) == body => {
-            keep(work, StatusNote { id: *id }).await
+            keep(work, StatusNote { id: *id, written: Some(fingerprint(present)) }).await
         }
         Comment::Found { id, .. } => {
             let written = work.context.gitlab.edit_note(work.claim.key, *id, &seal(work, &body).await?).await;
-            match noted(work, written.map(|note| note.id)) {
-                Some(id) => keep(work, StatusNote { id }).await,
-                None => Ok(()),
-            }
+            keep_written(work, written).await
         }
         Comment::Missing => {
             let written = work.context.gitlab.create_note(work.claim.key, &seal(work, &body).await?).await;
-            match noted(work, written.map(|note| note.id)) {
-                Some(id) => keep(work, StatusNote { id }).await,
-                None => Ok(()),
-            }
+            keep_written(work, written).await
         }
         Comment::Unknown => Ok(()),
     }
@@ -66,6 +61,14 @@ fn noted<T>(work: &mut Work<'_>, written: Result<T, VendorError>) -> Option<T> {
         work.unfinished = true;
     };
     written.inspect_err(failed).ok()
+}
+
+/// What GitLab kept of it, which need not be what we sent to the letter.
+async fn keep_written(work: &mut Work<'_>, written: Result<Note, VendorError>) -> Result<(), StoreError> {
+    match noted(work, written) {
+        Some(note) => keep(work, StatusNote { id: note.id, written: Some(fingerprint(&note.body)) }).await,
+        None => Ok(()),
+    }
 }
 
 async fn keep(work: &mut Work<'_>, note: StatusNote) -> Result<(), StoreError> {

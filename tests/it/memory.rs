@@ -127,6 +127,9 @@ async fn t39_a_restored_backup_issues_nothing_twice() {
     says(&house.comment(iid).await, "**Nothing is issued anywhere at the moment.**");
     adopt_all(&house.service().context, "oda").await.unwrap();
     house.settle().await;
+    // What the comment said was not what the backup remembers to have shown, so the approvals are needed anew.
+    house.manager_approves(iid).await;
+    house.provisioner_approves(iid).await;
     assert_eq!(house.creations(), 1, "what the backup does not know of is still alive");
     assert_eq!(house.alive()[0]["id"], alive[0]["id"]);
     assert_snapshot!(house.comment(iid).await, @r#"
@@ -136,9 +139,20 @@ async fn t39_a_restored_backup_issues_nothing_twice() {
 
     1. **Form**: ✓ complete
     1. **Manager**: ✓ approved by @kim, 2026-12-01 09:01 UTC (terms `…`)
-    1. **Provisioner**: ✓ approved by @pat, 2026-12-01 09:01 UTC (terms `…`)
+    1. **Provisioner**: ✓ approved by @pat, 2026-12-01 09:08 UTC (terms `…`)
     1. **Hand-over**: not yet
     1. **Taken away**: not yet
+
+    **What would be issued** (terms `…`)
+
+    - API token for Zendesk Global (http://sandbox/zendesk/global)
+    - named `http://sandbox/gitlab/company/access-requests/-/issues/4`
+    - for @robin, by Slack direct message
+    - until 2026-12-31, end of the day (2027-01-01 00:00 UTC)
+    - Business purpose: `Export solved tickets every night.`
+    - Why admin access is needed: `The export reads tickets of all groups.`
+
+    **Any holder of an API token can act as any user of that account, admins included.** Approve it only if that is needed.
     "#);
     house.deleted_by_hand(&alive[0]["id"]).await;
     house.orders(iid, OrderKind::Retry).await;

@@ -31,7 +31,7 @@ pub(super) struct Arguments {
     /// A file with the access token of a Maintainer of the project; used now, and kept nowhere.
     #[arg(long, value_name = "FILE")]
     maintainer_token_file: PathBuf,
-    /// Where GitLab reaches the service, e.g. <https://countersign.example.com/hooks/gitlab>.
+    /// Where GitLab reaches the service: `https://HOST/hooks/gitlab`.
     #[arg(long, value_name = "URL")]
     webhook_url: Url,
     /// Say what would be done, and do nothing.

@@ -20,7 +20,7 @@ use super::record::{Attempt, AttemptState, Bound, Record, Refusal, RefusalReason
 use super::terms::Terms;
 use super::text;
 
-pub use seal::{Seal, read_seal, sealed, unsealed};
+pub use seal::{Seal, fingerprint, read_seal, sealed, unsealed};
 pub use words::{doubt, next_step, refusal};
 
 /// No comment is longer than this; GitLab's own limit is a million characters.
@@ -189,8 +189,12 @@ fn issued(body: &mut String, view: &View<'_>) {
     for field in [super::form::Field::Purpose, super::form::Field::AdminAccess, super::form::Field::Replaces]
     {
         if let Some(value) = terms.fields.get(field.key()) {
-            let _ = writeln!(body, "- {}: {}", view.title(field), text::quote(value));
+            let value = text::quote_within(value, super::form::LONGEST_TEXT);
+            let _ = writeln!(body, "- {}: {value}", view.title(field));
         }
+    }
+    if terms.fields.contains_key(super::form::Field::Replaces.key()) {
+        let _ = writeln!(body, "- nothing happens to the earlier one by that: it stays until its own end");
     }
     let _ = writeln!(body, "\n{}", words::power(terms.kind));
 }

@@ -4,6 +4,10 @@
 //! read back: our own comment with another installation's id, or a higher sequence than ours, means a twin or a
 //! restored backup. It is no part of the comparison that decides whether the comment is written.
 
+use sha2::{Digest as _, Sha256};
+
+use crate::domain::terms::hex;
+
 /// What the seal says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Seal {
@@ -30,6 +34,11 @@ pub fn sealed(body: &str, seal: &Seal) -> String {
 /// The comment without its seal. A comment that somebody changed comes back as it is.
 pub fn unsealed(comment: &str) -> &str {
     comment.rfind(OPENING).map_or(comment, |place| &comment[..place])
+}
+
+/// The hash of a comment without its seal: hexadecimal.
+pub fn fingerprint(comment: &str) -> String {
+    hex(&Sha256::digest(unsealed(comment)))
 }
 
 /// The seal of a comment, if it has one.

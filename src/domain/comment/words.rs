@@ -323,6 +323,11 @@ pub fn refusal(why: &RefusalReason, role: &str, view: &View<'_>) -> String {
                 "the description was edited after it. The {role} should read it again, then put the label on again."
             )
         }
+        RefusalReason::CommentChanged => {
+            "this comment had been changed by somebody else. It is as it should be again: read it, then put the label on \
+             again."
+                .to_owned()
+        }
         RefusalReason::ClosedSince => "the issue was closed after it. Put it on again.".to_owned(),
         RefusalReason::TermsChanged { .. } => {
             "what would be issued is no longer what was approved:".to_owned()

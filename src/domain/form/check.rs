@@ -5,7 +5,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Span, Timestamp};
 
 use super::markdown::{Answer, Answers};
-use super::{AdminAccess, Fault, Field, Form};
+use super::{AdminAccess, Fault, Field, Form, LONGEST_TEXT};
 use crate::domain::policy::Policy;
 use crate::domain::terms::Kind;
 
@@ -36,6 +36,7 @@ pub fn check(answers: &Answers, policy: &Policy, now: Timestamp) -> Result<Form,
     scopes(&mut faults, kind);
     let remove_on = remove_on(&mut faults, policy, now, kind);
     let requester = faults.optional(Field::Requester);
+    faults.too_long();
     faults.list.sort_by_key(|fault| fault.field);
     let whole = || Some((instance?, kind?, purpose?, admin_access?, remove_on?));
     match whole() {
@@ -54,7 +55,8 @@ struct Faults<'a> {
 
 impl<'a> Faults<'a> {
     fn add(&mut self, field: Field, found: &str, expected: impl Into<String>) {
-        let (found, expected) = (found.to_owned(), expected.into());
+        // What is kept of it is only shown, and shown cut.
+        let (found, expected) = (found.chars().take(LONGEST_TEXT).collect(), expected.into());
         self.list.push(Fault { field: Some(field), found, expected, essential: false });
     }
 
@@ -73,6 +75,16 @@ impl<'a> Faults<'a> {
             self.list.push(Fault { field: Some(field), found, expected, essential });
         }
         found
+    }
+
+    fn too_long(&mut self) {
+        let answers = self.answers;
+        for (field, answer) in &answers.by_field {
+            let whole = answer.whole();
+            if whole.chars().count() > LONGEST_TEXT {
+                self.add(*field, &whole, format!("at most {LONGEST_TEXT} characters"));
+            }
+        }
     }
 
     fn repeated(&mut self) {

@@ -69,6 +69,9 @@ impl Field {
     }
 }
 
+/// The longest text of a field, in characters: approvers are shown all of it.
+pub const LONGEST_TEXT: usize = 1000;
+
 /// Which titles name which field. The first one is shown to people.
 pub type Titles = BTreeMap<Field, Vec<String>>;
 

@@ -25,11 +25,15 @@ fn megabyte() -> &'static str {
     Box::leak("Viel Text über Größe. ".repeat(45_000).into_boxed_str())
 }
 
+/// A whole form with as much below it.
+fn with_a_megabyte() -> String {
+    format!("{}\n\n### Notes\n\n{}", Form::default().text(), megabyte())
+}
+
 #[tokio::test]
 async fn t29d_a_request_of_a_megabyte_is_found_by_the_sweep_and_goes_its_way() {
     let house = House::open().await;
-    let form = Form { purpose: megabyte(), ..Form::default() };
-    let iid = house.opens("requester", &form.text()).await;
+    let iid = house.opens("requester", &with_a_megabyte()).await;
     house.settle().await;
     assert_eq!(house.phase(iid).await, "unseen", "its webhook is larger than what is parsed");
     assert_eq!(house.wanted().await, 1);
@@ -55,7 +59,7 @@ async fn t29e_a_dozen_issues_of_a_megabyte_do_not_blind_the_sweep() {
         house.opens("guest", "Small.").await;
         house.settle().await;
     }
-    let iid = house.opens("requester", &Form { purpose: megabyte(), ..Form::default() }.text()).await;
+    let iid = house.opens("requester", &with_a_megabyte()).await;
     house.settle().await;
     let before = house.calls("gitlab", "GET", "/projects/42/issues");
     house.sweep_wanted().await;

@@ -199,6 +199,27 @@ async fn t24f_somebody_elses_comment_is_not_taken_for_ours_nor_ours_for_the_trut
     house.leave().await;
 }
 
+/// A Maintainer can edit anybody's comment: what was approved under a changed one was never shown.
+#[tokio::test]
+async fn t24h_an_approval_given_under_a_changed_comment_does_not_count() {
+    let house = House::open().await;
+    let iid = house.request().await;
+    let ours = house.sealed_comment(iid).await;
+    let notes = house.in_project("owner", Method::GET, &format!("issues/{iid}/notes"), Value::Null).await;
+    let note =
+        notes.as_array().unwrap().iter().find(|note| note["body"] == ours.as_str()).unwrap()["id"].clone();
+    let harmless = ours.replace("Zendesk Global", "Zendesk Sandbox");
+    let path = format!("issues/{iid}/notes/{note}");
+    house.in_project("maintainer", Method::PUT, &path, json!({"body": harmless})).await;
+    house.manager_approves(iid).await;
+    house.refused(iid, "this comment had been changed by somebody else").await;
+    assert!(house.comment(iid).await.contains("Zendesk Global"));
+    house.manager_approves(iid).await;
+    house.provisioner_approves(iid).await;
+    house.issued_once(iid).await;
+    house.leave().await;
+}
+
 /// A comment with our seal by somebody else, and one by our account without a seal, are both not ours.
 #[tokio::test]
 async fn t24g_comments_that_were_there_before_the_first_look_are_left_alone() {
