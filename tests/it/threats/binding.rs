@@ -139,9 +139,13 @@ async fn t04h_when_it_was_last_edited_is_asked_after_the_text_is_read() {
     let house = House::open().await;
     let iid = house.managed().await;
     house.labels("provisioner", iid, PROVISIONER).await;
-    // The text is read only at the second try: whatever is asked beside it is asked before.
+    // What is read of the issue is read only at the second try: when it was edited, asked beside it, is asked before.
     let text = format!("/issues/{iid}");
-    house.fault(json!({"vendor": "gitlab", "method": "GET", "path": text, "effect": "drop_request"})).await;
+    house
+        .fault(
+            json!({"vendor": "gitlab", "method": "GET", "path": text, "effect": "drop_request", "times": 4}),
+        )
+        .await;
     house.settle().await;
     let world = house.world();
     let calls = world["calls"]
