@@ -97,6 +97,41 @@ async fn the_manager_by_ldap_approves_and_a_token_is_made() {
 }
 
 #[tokio::test]
+async fn the_managers_manager_by_ldap_approves_where_the_chain_is_that_long() {
+    let Some(slapd) = Slapd::start() else { return };
+    let house = House::open_with(|text| {
+        with_directory(text, &slapd.section());
+        text.push_str("\n[absence]\nchain_depth = 2\n");
+    })
+    .await;
+    let iid = house.opens("requester", &Form::default().text()).await;
+    house.settle().await;
+    house.labels("owner", iid, "manager-approved").await;
+    house.settle().await;
+    house.provisioner_approves(iid).await;
+    house.has_exactly_one(iid).await;
+    house.leave().await;
+}
+
+#[tokio::test]
+async fn a_delegate_of_the_manager_by_ldap_approves_in_their_time() {
+    let Some(slapd) = Slapd::start() else { return };
+    let house = House::open_with(|text| {
+        with_directory(text, &slapd.section());
+        text.push_str("\n[absence]\ndelegates = [{ of = 102, to = 105, from = \"2026-12-01\", until = \"2026-12-01\" }]\n");
+    })
+    .await;
+    let iid = house.opens("requester", &Form::default().text()).await;
+    house.settle().await;
+    assert!(house.comment(iid).await.contains("@casey, who may act for them"));
+    house.labels("colleague", iid, "manager-approved").await;
+    house.settle().await;
+    house.provisioner_approves(iid).await;
+    house.has_exactly_one(iid).await;
+    house.leave().await;
+}
+
+#[tokio::test]
 async fn each_doubt_of_the_directory_is_said_and_nothing_is_issued() {
     let Some(slapd) = Slapd::start() else { return };
     let house = House::open_with(|text| with_directory(text, &slapd.section())).await;
