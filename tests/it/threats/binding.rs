@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{MANAGER, PROVISIONER};
 use crate::harness::{Form, House, PROJECT};
@@ -148,16 +148,16 @@ async fn t04h_when_it_was_last_edited_is_asked_after_the_text_is_read() {
         .await;
     house.settle().await;
     let world = house.world();
-    let calls = world["calls"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .filter(|call| call["status"] == 200 || call["status"] == 201);
-    let calls: Vec<&str> = calls.map(|call| call["path"].as_str().unwrap()).collect();
-    let minted = calls.iter().rposition(|path| path.ends_with("/api_tokens")).unwrap();
-    let read = calls[..minted].iter().rposition(|path| path.ends_with(&text)).unwrap();
+    let answered = |call: &&Value| call["status"] == 200 || call["status"] == 201;
+    let calls = world["calls"].as_array().unwrap().iter().filter(answered);
+    let line =
+        |call: &Value| format!("{} {}", call["method"].as_str().unwrap(), call["path"].as_str().unwrap());
+    let calls: Vec<String> = calls.map(line).collect();
+    let minted =
+        calls.iter().position(|call| call.starts_with("POST") && call.ends_with("/api_tokens")).unwrap();
+    let read = calls[..minted].iter().rposition(|call| call.ends_with(&text)).unwrap();
     for question in ["/graphql", "/resource_label_events", "/resource_state_events", "/notes"] {
-        let after = calls[read..minted].iter().any(|path| path.ends_with(question));
+        let after = calls[read..minted].iter().any(|call| call.ends_with(question));
         assert!(after, "{question} was asked before the text was read: {:#?}", &calls[..minted]);
     }
     house.leave().await;
