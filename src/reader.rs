@@ -27,6 +27,15 @@ impl fmt::Display for Fault {
     }
 }
 
+/// Why a file cannot be read, for people.
+pub fn why_unreadable(error: &std::io::Error) -> String {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
+        std::io::ErrorKind::InvalidData => "it is not UTF-8 text".to_owned(),
+        other => other.to_string(),
+    }
+}
+
 /// Parses TOML. The fault's message begins with the line, counted from 1.
 pub fn parse(text: &str, file: &str) -> Result<Table, Fault> {
     toml::from_str(text).map_err(|error: toml::de::Error| {

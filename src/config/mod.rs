@@ -100,7 +100,10 @@ impl Config {
     pub fn load(path: &Path, environment: &Environment) -> Result<Self, Faults> {
         let file = path.display().to_string();
         let unreadable = |error: std::io::Error| {
-            Faults(vec![Fault { key: file.clone(), message: format!("cannot be read: {}", error.kind()) }])
+            Faults(vec![Fault {
+                key: file.clone(),
+                message: format!("cannot be read: {}", crate::reader::why_unreadable(&error)),
+            }])
         };
         let path = std::path::absolute(path).map_err(unreadable)?;
         let text = fs::read_to_string(&path).map_err(unreadable)?;

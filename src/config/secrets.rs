@@ -117,8 +117,9 @@ impl Origin<'_> {
             }
             Source::File { named_by, path } => {
                 let origin = format!("the file {} (named by {named_by})", path.display());
-                let text = fs::read_to_string(path)
-                    .map_err(|error| format!("{origin} cannot be read: {}", error.kind()))?;
+                let text = fs::read_to_string(path).map_err(|error| {
+                    format!("{origin} cannot be read: {}", crate::reader::why_unreadable(&error))
+                })?;
                 (text, origin)
             }
         };
@@ -211,7 +212,7 @@ mod tests {
     fn an_unreadable_or_empty_source_is_a_fault() {
         assert_eq!(
             Case::new("token_file = 'gone'").read(&[]).unwrap_err(),
-            ["token_file: the file DIR/gone (named by token_file) cannot be read: entity not found"]
+            ["token_file: the file DIR/gone (named by token_file) cannot be read: there is no such file"]
         );
         assert_eq!(
             Case::new("").file("a", "\n").read(&[("THE_TOKEN_FILE", "a")]).unwrap_err(),

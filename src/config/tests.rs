@@ -386,7 +386,10 @@ fn projects_may_be_numbers() {
 fn a_file_that_is_missing_or_no_toml_is_one_fault() {
     let environment = Environment::default();
     let missing = Config::load(Path::new("/nonexistent/config.toml"), &environment).unwrap_err();
-    assert_eq!(missing.to_string(), "config: /nonexistent/config.toml: cannot be read: entity not found");
+    assert_eq!(
+        missing.to_string(),
+        "config: /nonexistent/config.toml: cannot be read: there is no such file"
+    );
     let broken = load_with("[server]\nlisten = \n", Vec::new()).unwrap_err();
     assert_eq!(broken.len(), 1);
     assert!(broken[0].contains("config.toml: line 2: "), "{broken:?}");

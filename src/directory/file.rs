@@ -116,7 +116,10 @@ fn warn_of(faults: &[Fault]) {
 
 async fn read(path: &Path) -> Result<Reading, Vec<Fault>> {
     let (stamp, text) = read_text(path).await.map_err(|error| {
-        vec![Fault { key: path.display().to_string(), message: format!("cannot be read: {}", error.kind()) }]
+        vec![Fault {
+            key: path.display().to_string(),
+            message: format!("cannot be read: {}", crate::reader::why_unreadable(&error)),
+        }]
     })?;
     let entries = Entries::parse(&text, &path.display().to_string())?;
     Ok(Reading { stamp, entries: Arc::new(entries) })
@@ -305,7 +308,7 @@ mod tests {
         let missing = File::load("/nonexistent/people".into(), AdjustableClock::frozen(now())).await;
         assert_eq!(
             missing.unwrap_err().to_string(),
-            "directory: /nonexistent/people: cannot be read: entity not found"
+            "directory: /nonexistent/people: cannot be read: there is no such file"
         );
     }
 }

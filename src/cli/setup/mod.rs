@@ -52,17 +52,22 @@ pub(super) async fn run(arguments: Arguments) -> Result<ExitStatus, Failure> {
     let config = load::config(&arguments.config)?;
     let token = std::fs::read_to_string(&arguments.maintainer_token_file).map_err(|error| {
         let file = arguments.maintainer_token_file.display();
-        Failure::usage(format!("--maintainer-token-file: {file} cannot be read: {}", error.kind()))
+        Failure::usage(format!(
+            "--maintainer-token-file: {file} cannot be read: {}",
+            crate::reader::why_unreadable(&error)
+        ))
     })?;
     let token = Secret::new(token.trim().to_owned());
     let gitlab = GitLab::new(load::world()?.transport, config.gitlab.url.clone(), token);
-    for line in set_up(
-        &config,
-        &gitlab,
-        Wish { webhook_url: arguments.webhook_url, dry_run: arguments.dry_run, clock: Arc::new(SystemClock) },
-    )
-    .await?
-    {
+    let wish =
+        Wish { webhook_url: arguments.webhook_url, dry_run: arguments.dry_run, clock: Arc::new(SystemClock) };
+    let token_matters = |failure: Failure| match failure.hint {
+        None => {
+            failure.hint("the token in the file must be a Maintainer's of the project, with the scope `api`")
+        }
+        Some(_) => failure,
+    };
+    for line in set_up(&config, &gitlab, wish).await.map_err(token_matters)? {
         data(line);
     }
     if arguments.dry_run {

@@ -125,7 +125,11 @@ fn authorities(reader: &mut Reader<'_>, origin: Origin<'_>) -> Option<Option<Str
             None
         }
         Err(error) => {
-            let text = format!("the file {} cannot be read: {}", path.display(), error.kind());
+            let text = format!(
+                "the file {} cannot be read: {}",
+                path.display(),
+                crate::reader::why_unreadable(&error)
+            );
             reader.fault("ca_file", text);
             None
         }
