@@ -270,6 +270,28 @@ async fn tls_is_spoken_with_the_server_that_was_meant_and_with_no_other() {
     bench.house.leave().await;
 }
 
+/// The library's own task panics on such an answer; it ends, and nothing else does.
+#[tokio::test]
+async fn an_answer_that_is_no_ldap_is_no_answer() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let Some(bench) = Bench::open().await else { return };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let answering = tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut asked = [0; 512];
+            let _ = stream.read(&mut asked).await;
+            let _ = stream.write_all(&[0x30, 0x00]).await;
+        }
+    });
+    let directory =
+        bench.directory(|settings| settings.url = format!("ldap://127.0.0.1:{port}").parse().unwrap());
+    assert_eq!(robin(&directory).await.unwrap_err(), DirectoryError::Unreachable);
+    answering.abort();
+    bench.house.leave().await;
+}
+
 #[tokio::test]
 async fn a_connection_that_broke_is_made_anew() {
     let Some(mut bench) = Bench::open().await else { return };
