@@ -5,9 +5,6 @@ use jiff::civil::Date;
 /// The longest name that is given. Zendesk's own limit for a description is not published; 255 is its usual column.
 pub const LONGEST: usize = 255;
 
-/// The placeholders a template may have; the first one it must have.
-pub const PLACEHOLDERS: [&str; 3] = ["{issue_url}", "{requester}", "{expires_on}"];
-
 /// Fills the template. A requester's name is shortened where the whole would be too long; the URL never is.
 /// `None`: it is too long even without the requester.
 pub fn render(template: &str, issue_url: &str, requester: &str, expires_on: Date) -> Option<String> {
