@@ -17,6 +17,7 @@ mod sandbox;
 mod serve;
 pub mod setup;
 mod show;
+mod simulate;
 
 use std::path::PathBuf;
 
@@ -38,6 +39,8 @@ pub struct Arguments {
 enum Command {
     /// Watch the whole story with pretended vendors; nothing to configure.
     Demo(demo::Arguments),
+    /// Play random histories against pretended vendors, and check every promise.
+    Simulate(simulate::Arguments),
     /// Run only the pretended vendors.
     Sandbox(sandbox::Arguments),
     /// Make what is missing in the GitLab project: labels, template, webhook.
@@ -87,6 +90,7 @@ pub struct ConfigFile {
 pub async fn run(arguments: Arguments) -> Result<ExitStatus, Failure> {
     match arguments.command {
         Command::Demo(arguments) => Box::pin(demo::run(arguments)).await,
+        Command::Simulate(arguments) => simulate::run(arguments).await,
         Command::Sandbox(arguments) => sandbox::run(arguments).await,
         Command::Setup(arguments) => Box::pin(setup::run(arguments)).await,
         Command::Serve(arguments) => Box::pin(serve::run(arguments)).await,

@@ -68,6 +68,10 @@ fn account<'w>(world: &'w mut World, key: &str) -> Result<&'w mut Account, Answe
 fn lag_lists(world: &mut World, call: &Call) -> Reply {
     let lag = call.number("lag_seconds").and_then(|lag| i64::try_from(lag).ok());
     let lag = lag.ok_or_else(|| wrong("lag_seconds is no number"))?;
+    if call.text("vendor").is_some_and(|vendor| vendor == "gitlab") {
+        world.gitlab.list_lag_seconds = lag;
+        return Ok(Answer::empty());
+    }
     account(world, &call.text("instance").unwrap_or_default())?.list_lag_seconds = lag;
     Ok(Answer::empty())
 }

@@ -91,6 +91,12 @@ impl Fault {
         })
     }
 
+    /// One that strikes the next call to a vendor, whatever it is.
+    pub(crate) fn once(vendor: &str, effect: &str, seconds: u64) -> Self {
+        let (vendor, effect) = (vendor.to_owned(), effect.to_owned());
+        Self { vendor, method: None, path: String::new(), instance: None, effect, times: 1, seconds, hits: 0 }
+    }
+
     fn strikes(&self, call: &Call) -> bool {
         let segment = |index: usize| call.segments.get(index).map(String::as_str);
         let decoded = call.segments.join("/");

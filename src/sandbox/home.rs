@@ -15,17 +15,21 @@ use crate::sandbox::world::{Account, World};
 
 /// Writes the directory; files that are there are replaced.
 pub fn write(sandbox: &Sandbox, directory: &Path) -> io::Result<()> {
+    write_for(&lock(&sandbox.world), directory)
+}
+
+/// The same for a world without a server.
+pub(crate) fn write_for(world: &World, directory: &Path) -> io::Result<()> {
     std::fs::create_dir_all(directory)?;
-    let world = lock(&sandbox.world);
-    std::fs::write(directory.join("countersign.toml"), configuration(&world))?;
+    std::fs::write(directory.join("countersign.toml"), configuration(world))?;
     std::fs::write(directory.join("directory.toml"), directory_of_people())?;
-    let people = serde_json::to_string_pretty(&people(&world)).unwrap_or_default();
+    let people = serde_json::to_string_pretty(&people(world)).unwrap_or_default();
     let mut secrets = vec![
         ("audit.key", world.random_key()),
         ("webhook.tokens", format!("whsec_{}", world.random_key())),
-        ("gitlab.token", gitlab_token(&world, BOT)),
-        ("maintainer.token", gitlab_token(&world, 108)),
-        ("slack.token", slack_token(&world, |person| person.bot_id.is_some())),
+        ("gitlab.token", gitlab_token(world, BOT)),
+        ("maintainer.token", gitlab_token(world, 108)),
+        ("slack.token", slack_token(world, |person| person.bot_id.is_some())),
         ("people.json", people),
     ];
     if let Some(account) = world.zendesk.get("global") {

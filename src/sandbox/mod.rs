@@ -13,13 +13,14 @@ mod control;
 mod faults;
 mod gitlab;
 pub mod home;
+pub(crate) mod in_process;
 mod line;
-mod seed;
+pub(crate) mod seed;
 mod server;
 mod slack;
 mod times;
 mod webhooks;
-mod world;
+pub(crate) mod world;
 mod zendesk;
 
 #[cfg(test)]

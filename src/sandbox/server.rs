@@ -71,7 +71,8 @@ async fn settle(courier: &Courier, mut answer: Answer) -> Answer {
     }
 }
 
-fn run(world: &mut World, call: &Call) -> Outcome {
+/// Runs a call past the faults, and writes it down.
+pub(crate) fn run(world: &mut World, call: &Call) -> Outcome {
     faults::land(world);
     let vendor = call.segments.first().cloned().unwrap_or_default();
     if vendor == "control" {

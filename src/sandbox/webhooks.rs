@@ -116,7 +116,7 @@ impl Courier {
 }
 
 /// All headers of a delivery; only id, time and body are covered by the signature.
-fn headers(world: &World, outgoing: &Outgoing) -> BTreeMap<String, String> {
+pub(crate) fn headers(world: &World, outgoing: &Outgoing) -> BTreeMap<String, String> {
     let Some(hook) = world.gitlab.hooks.get(&outgoing.hook_id) else { return BTreeMap::new() };
     let timestamp = world.now().as_second();
     let mut headers = BTreeMap::from([

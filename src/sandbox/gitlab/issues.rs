@@ -3,7 +3,7 @@
 //! The two rules that hurt: a Guest may set labels when creating an issue and never after, and a parameter that
 //! one may not set is dropped without a word.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, json};
 
 use super::access::{self, GUEST, OWNER, PLANNER, Seat, forbidden, missing, not_found, refusal};
@@ -54,6 +54,9 @@ fn list(desk: &Desk<'_>, seat: Seat) -> Answer {
     let mut issues: Vec<&Issue> = desk.world.gitlab.issues.values().collect();
     issues.retain(|issue| issue.project_id == seat.project && access::may_see(desk.world, desk.actor, issue));
     issues.retain(|issue| wanted(desk, issue));
+    let lag = SignedDuration::from_secs(desk.world.gitlab.list_lag_seconds);
+    let known = desk.world.now().saturating_sub(lag).unwrap_or(Timestamp::MIN);
+    issues.retain(|issue| issue.updated_at <= known);
     let by_update = desk.call.text("order_by").is_some_and(|order| order == "updated_at");
     issues.sort_by_key(|issue| (if by_update { issue.updated_at } else { issue.created_at }, issue.id));
     if desk.call.text("sort").is_none_or(|sort| sort != "asc") {

@@ -15,6 +15,8 @@ use crate::sandbox::webhooks::Outgoing;
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct GitLab {
     pub(crate) last_id: u64,
+    /// How far lists of issues are behind: what changed since is not in them.
+    pub(crate) list_lag_seconds: i64,
     pub(crate) users: BTreeMap<u64, User>,
     pub(crate) tokens: Vec<AccessToken>,
     pub(crate) groups: BTreeMap<u64, Group>,

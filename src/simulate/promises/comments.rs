@@ -1,0 +1,155 @@
+//! Promise 8: the comment is there, once, and says what is so; what is no request is left alone.
+
+use super::super::facts::{Moment, Opened};
+use super::super::history::Label;
+use super::super::judge::Judge;
+use super::super::report::tally;
+use super::super::scene::Scene;
+use super::Promise;
+use crate::sandbox::seed::BOT;
+use crate::sandbox::world::{Effect, Note};
+
+const OPENING: &str = "#### Access request: ";
+
+impl Scene {
+    /// Our comments on an issue, oldest first.
+    fn comments(&self, issue: u64) -> impl Iterator<Item = &Note> {
+        let notes = self.sandbox.world.gitlab.notes.values();
+        notes.filter(move |note| note.issue_id == issue && note.author_id == BOT && !note.system)
+    }
+
+    /// What the comment says of the request, in its title.
+    pub(in super::super) fn title(&self, issue: Opened) -> Option<&str> {
+        let comment = self.comments(issue.id).next()?;
+        comment.body.strip_prefix(OPENING)?.lines().next()
+    }
+
+    /// Whether an issue is a request by what people wrote: the marker, at any time.
+    fn is_request(&self, issue: u64) -> bool {
+        let versions = self.facts.versions.get(&issue);
+        versions.is_some_and(|versions| versions.iter().any(|version| version.wish.marked))
+    }
+
+    /// At a quiet end every request has one comment, and no other issue has any.
+    pub(in super::super) fn comments_are_there(&mut self) {
+        for issue in self.issues.values().copied().collect::<Vec<_>>() {
+            self.checked(Promise::Comment);
+            let there = self.sandbox.world.gitlab.issues.get(&issue.id);
+            let Some(there) = there else { continue };
+            let moved = there.moved_to_id.is_some();
+            let count = self.comments(issue.id).count();
+            let title = self.title(issue).unwrap_or("none").to_owned();
+            if self.is_request(issue.id) {
+                tally(&mut self.counts.ends, &title);
+                if (count != 1 || title == "none") && !moved {
+                    self.breaks(
+                        Promise::Comment,
+                        format!("#{} has {count} comments of ours; the first: {title}", issue.iid),
+                    );
+                }
+            } else if count > 0 {
+                self.breaks(
+                    Promise::Comment,
+                    format!("#{} is no request and has a comment of ours", issue.iid),
+                );
+            }
+            self.says_what_is_so(issue, &title);
+        }
+        let opened: Vec<u64> = self.issues.values().map(|issue| issue.id).collect();
+        let strange = self.sandbox.world.gitlab.notes.values();
+        let strange =
+            strange.filter(|note| note.author_id == BOT && !note.system && !opened.contains(&note.issue_id));
+        // What was moved elsewhere took its comments along.
+        let here = strange.filter(|note| {
+            let issue = self.sandbox.world.gitlab.issues.get(&note.issue_id);
+            issue.is_some_and(|issue| issue.project_id == crate::sandbox::seed::PROJECT)
+        });
+        if here.count() > 0 {
+            self.breaks(Promise::Comment, "an issue that is no request has a comment of ours".to_owned());
+        }
+    }
+
+    /// The title against what people did: a request that waits for what it has, misleads.
+    fn says_what_is_so(&mut self, issue: Opened, title: &str) {
+        if self.facts.tampered.contains(&issue.id) || self.facts.relabelled.is_some() {
+            return;
+        }
+        let (now, moment) = (self.now(), self.sandbox.world.gitlab.last_id);
+        let judge = Judge { facts: &self.facts, world: &self.sandbox.world, issue };
+        let manager = judge.manager(moment, now).is_ok();
+        let both = judge.approved(moment, now).is_ok();
+        let certain = !self.comment_doubts(issue);
+        if title == "Waiting for the manager" && manager && certain {
+            self.breaks(Promise::Comment, format!("#{} waits for the manager, who approved", issue.iid));
+        }
+        if title == "Waiting for the provisioner" && both && certain {
+            self.breaks(Promise::Comment, format!("#{} waits for the provisioner, who approved", issue.iid));
+        }
+    }
+
+    /// Whether the comment says that something is not certain.
+    fn comment_doubts(&self, issue: Opened) -> bool {
+        self.comments(issue.id).any(|note| note.body.contains("Nothing can be issued now"))
+    }
+
+    /// We label, close and reopen nothing that is no request.
+    pub(in super::super) fn only_requests_are_touched(&mut self, since: Moment) {
+        let world = &self.sandbox.world.gitlab;
+        let labels = world.label_events.range(since + 1..).map(|(_, event)| (event.user_id, event.issue_id));
+        let states = world.state_events.range(since + 1..).map(|(_, event)| (event.user_id, event.issue_id));
+        let notes = world.notes.range(since + 1..).map(|(_, note)| (note.author_id, note.issue_id));
+        let touched =
+            labels.chain(states).chain(notes).filter(|(who, _)| *who == BOT).map(|(_, issue)| issue);
+        let strange: Vec<u64> = touched.filter(|issue| !self.is_request(*issue)).collect();
+        self.checked(Promise::Comment);
+        if !strange.is_empty() {
+            self.breaks(
+                Promise::Comment,
+                format!("an issue that is no request was touched (id {})", strange[0]),
+            );
+        }
+    }
+
+    /// A label that was right all along does not come off.
+    pub(in super::super) fn only_wrong_labels_come_off(&mut self, since: Moment) {
+        for (event, issue, label) in self.our_label_events(since) {
+            let Some(issue) = self.issues.values().find(|one| one.id == issue).copied() else { continue };
+            let label = self.facts.labels.iter().find(|(_, id)| Some(**id) == label).map(|(label, _)| *label);
+            let removed = self.sandbox.world.gitlab.label_events.get(&event);
+            let removed = removed.is_some_and(|event| event.action == Effect::Remove);
+            if let Some(label) = label.filter(|_| removed && !self.facts.tampered.contains(&issue.id)) {
+                self.checked(Promise::Comment);
+                if self.was_right(issue, label, event - 1) {
+                    let what = format!("{} was taken off #{}, where it was right", label.title(), issue.iid);
+                    self.breaks(Promise::Comment, what);
+                }
+            }
+        }
+    }
+
+    /// Right at every moment since it was put on.
+    fn was_right(&self, issue: Opened, label: Label, until: Moment) -> bool {
+        let now = self.now();
+        let judge = Judge { facts: &self.facts, world: &self.sandbox.world, issue };
+        let at = |moment: Moment| {
+            let manager = judge.manager(moment, now).ok()?;
+            match label {
+                Label::Manager => Some((manager.event, manager.event)),
+                Label::Provisioner => {
+                    judge.provisioner(moment, now, manager).ok().map(|one| (one.event, manager.event))
+                }
+                Label::Denied => None,
+            }
+        };
+        let Some((event, manager)) = at(until) else { return false };
+        let complete = self.facts.version(issue.id, until).is_some_and(|version| {
+            let wish = version.wish;
+            wish.purpose.is_some() && wish.admin_needed && wish.days.is_some_and(|days| days > 3)
+        });
+        let fresh = self
+            .facts
+            .version(issue.id, until)
+            .is_some_and(|version| now.duration_since(version.at) < jiff::SignedDuration::from_hours(24));
+        complete && fresh && (event..=until).all(|moment| at(moment) == Some((event, manager)))
+    }
+}

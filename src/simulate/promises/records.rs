@@ -1,0 +1,117 @@
+//! Promises 4 and 7: acknowledged webhooks have had their look, and the audit chain is whole and says what happened.
+
+use super::super::facts::Token;
+use super::super::people::key;
+use super::super::scene::{Fault, Scene};
+use super::super::trouble::{Target, issue_of};
+use super::Promise;
+use crate::sandbox::seed::PROJECT;
+
+impl Scene {
+    /// The scene rests: whatever was acknowledged was looked at since, or is written down to be.
+    pub(in super::super) async fn at_rest(&mut self) -> Result<(), Fault> {
+        let now = self.now();
+        for (iid, since) in std::mem::take(&mut self.facts.acknowledged) {
+            if self.was_read(iid, since) {
+                self.checked(Promise::Hint);
+            } else if self.books.owes_a_look(iid, now).await? {
+                self.facts.acknowledged.push((iid, since));
+            } else {
+                self.breaks(
+                    Promise::Hint,
+                    format!("a webhook about #{iid} was acknowledged, and nobody looked"),
+                );
+            }
+        }
+        self.promise_what_is_active();
+        Ok(())
+    }
+
+    /// At a quiet end nothing is owed any more.
+    pub(in super::super) fn nothing_is_owed(&mut self) {
+        self.checked(Promise::Hint);
+        if let Some((iid, _)) = self.facts.acknowledged.first() {
+            self.breaks(Promise::Hint, format!("a webhook about #{iid} was acknowledged, and nobody looked"));
+        }
+    }
+
+    /// Whether the issue itself was asked for after so many calls.
+    fn was_read(&self, iid: u64, since: usize) -> bool {
+        let calls = &self.sandbox.world.calls[since.min(self.sandbox.world.calls.len())..];
+        calls.iter().any(|call| {
+            let of_issue =
+                issue_of(&call.path).is_some_and(|(project, it, _)| (project, it) == (PROJECT, iid));
+            of_issue && Target::Issue.has(&call.method, &call.path)
+        })
+    }
+
+    /// The chain is whole, and has an entry for everything that the vendors know to have happened.
+    pub(in super::super) async fn everything_is_written_down(&mut self) -> Result<(), Fault> {
+        let running = self.processes.iter().find_map(|process| process.running.as_ref());
+        let Some(store) = running.map(|running| running.service.context.store().clone()) else {
+            return Ok(());
+        };
+        self.checked(Promise::WrittenDown);
+        if let Err(error) = store.verify().await {
+            self.breaks(Promise::WrittenDown, format!("the audit chain is not whole: {error}"));
+        }
+        for (token, minted) in self.facts.minted.clone() {
+            let issue = self.issues.values().find(|issue| issue.id == minted.issue).copied();
+            let Some(issue) = issue.filter(|_| self.is_delivered(&token)) else { continue };
+            self.checked(Promise::WrittenDown);
+            let named = |entries: &[String]| entries.iter().any(|detail| names(detail, &token));
+            let place = (issue.project, issue.iid);
+            let made = self.books.entries(place, "mint.made").await?;
+            if !named(&made) {
+                let what = format!("token {} was handed over, and its making is not written down", token.1);
+                self.breaks(Promise::WrittenDown, what);
+            }
+            let gone = self.books.entries(place, "credential.gone").await?;
+            let deleted = self.tokens().any(|(other, it)| other == token && it.deleted_at.is_some());
+            if deleted && !named(&gone) && !self.facts.deleted_by_hand.contains(&token) {
+                self.breaks(Promise::WrittenDown, format!("token {} is gone, and nothing says so", token.1));
+            }
+        }
+        Ok(())
+    }
+
+    /// A look at a request at rest changes nothing.
+    pub(in super::super) async fn looking_again_changes_nothing(&mut self) -> Result<(), Fault> {
+        let running = self.processes.iter().find_map(|process| process.running.as_ref());
+        let Some(store) = running.map(|running| running.service.context.store().clone()) else {
+            return Ok(());
+        };
+        let keys: Vec<_> = self.issues.values().map(|issue| key(*issue)).collect();
+        store.mark_many(&keys).await.map_err(Fault::of)?;
+        self.stirred += 1;
+        let before = self.sandbox.world.calls.len();
+        let mut chance = super::super::chance::Chance::new(self.seed);
+        Box::pin(self.settle(&mut chance)).await?;
+        self.checked(Promise::Comment);
+        let faulty: Vec<u64> = self
+            .issues
+            .values()
+            .filter(|one| self.title(**one) == Some("Incomplete"))
+            .map(|one| one.iid)
+            .collect();
+        let changes = self.sandbox.world.calls[before..].iter().find(|call| {
+            let asks = call.path.contains("graphql")
+                || call.path.contains("/oauth/")
+                || call.path.contains("/slack/");
+            // Days pass, and what was a good end date is a fault by now.
+            let older = issue_of(&call.path).is_some_and(|(_, iid, _)| faulty.contains(&iid));
+            call.method != "GET" && !asks && !older
+        });
+        if let Some(call) = changes {
+            let what = format!("all was quiet, and looking again did {} {}", call.method, call.path);
+            self.breaks(Promise::Comment, what);
+        }
+        Ok(())
+    }
+}
+
+/// Whether an entry's detail is about this credential.
+fn names(detail: &str, token: &Token) -> bool {
+    let detail: serde_json::Value = serde_json::from_str(detail).unwrap_or_default();
+    detail["credential"].as_u64() == Some(token.1)
+}

@@ -1,0 +1,15 @@
+//! The simulation is one: the same seed is the same run, it is not idle, and it finds nothing.
+
+use super::*;
+
+fn options(histories: u64, threads: usize) -> Options {
+    Options { seed: 1, first: 0, histories, threads, shrink: true }
+}
+
+#[test]
+fn the_same_seed_is_the_same_run_on_one_thread_or_two() {
+    let one = run(&options(6, 1)).unwrap();
+    let two = run(&options(6, 2)).unwrap();
+    assert!(one.failure.is_none(), "{:#?}", one.failure);
+    assert_eq!((one.digest, one.counts), (two.digest, two.counts));
+}
