@@ -4,7 +4,7 @@
 //! widget whose `lastEditedAt` is null. A missing work item, a missing widget, an error beside the data or another
 //! issue's answer is an error.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -61,8 +61,17 @@ impl Answer {
         let widget: Description =
             serde_json::from_value(described.ok_or_else(malformed)?).map_err(|_| malformed())?;
         let by = widget.last_edited_by.map(|editor| last_number(&editor.id)).transpose()?.map(UserId);
-        Ok(widget.last_edited_at.map(|at| Edit { at, by }))
+        Ok(widget.last_edited_at.map(|at| Edit { at: as_late_as_it_may_be(at), by }))
     }
+}
+
+/// GitLab writes these times without their fraction: the edit may have been as late as the end of that second, and
+/// a label is an approval only if it certainly came well after it.
+fn as_late_as_it_may_be(at: Timestamp) -> Timestamp {
+    if at.subsec_nanosecond() != 0 {
+        return at;
+    }
+    at.saturating_add(SignedDuration::from_millis(999)).unwrap_or(at)
 }
 
 /// `42` of `gid://gitlab/User/42`.

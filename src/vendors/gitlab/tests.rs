@@ -169,11 +169,20 @@ async fn a_last_edit_has_its_time_and_its_editor() {
     let edited = json!([{}, { "lastEditedAt": AT, "lastEditedBy": { "id": "gid://gitlab/User/12" } }]);
     let (gitlab, log) = always(work_item(&edited));
     let edit = gitlab.last_edit(IssueId(70)).await.unwrap();
-    assert_eq!(edit, Some(Edit { at: at(), by: Some(UserId(12)) }));
+    let at = "2026-11-22T12:00:00.999Z".parse().unwrap();
+    assert_eq!(edit, Some(Edit { at, by: Some(UserId(12)) }));
     assert_eq!(lines(&log), ["POST /gitlab/api/graphql"]);
     assert_eq!(log.lock().unwrap()[0].json()["variables"]["id"], "gid://gitlab/WorkItem/70");
-    let by_a_ghost = always(work_item(&json!([{ "lastEditedAt": AT, "lastEditedBy": null }]))).0;
-    assert_eq!(by_a_ghost.last_edit(IssueId(70)).await, Ok(Some(Edit { at: at(), by: None })));
+    let exact = "2026-11-22T11:59:59.250Z";
+    let by_a_ghost = always(work_item(&json!([{ "lastEditedAt": exact, "lastEditedBy": null }]))).0;
+    assert_eq!(by_a_ghost.last_edit(IssueId(70)).await, Ok(Some(Edit { at: exact.parse().unwrap(), by: None })));
+}
+
+#[tokio::test]
+async fn an_edit_told_without_a_fraction_may_have_been_at_the_end_of_that_second() {
+    let edited = json!([{ "lastEditedAt": "2026-11-22T12:00:00Z", "lastEditedBy": null }]);
+    let edit = always(work_item(&edited)).0.last_edit(IssueId(70)).await.unwrap().unwrap();
+    assert_eq!(edit.at, "2026-11-22T12:00:00.999Z".parse().unwrap());
 }
 
 #[tokio::test]
