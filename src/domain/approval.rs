@@ -11,6 +11,7 @@ use super::policy::{Pin, Policy};
 use super::record::{Authority, Bound, RefusalReason, Slot};
 use super::snapshot::{Doubt, Snapshot};
 use super::terms::Terms;
+use crate::planted::{self, Bug};
 
 /// An edit this shortly before a label may itself have set it: GitLab runs `/label` inside an edit in the
 /// editor's name.
@@ -173,7 +174,8 @@ fn is_of_this_issue(issue: &Issue, event: &LabelEvent) -> Result<(), No> {
 
 /// Closing says no or takes back. Where nobody looked before it was opened again, it still did.
 fn is_after_the_last_closing(snapshot: &Snapshot, event: &LabelEvent) -> Result<(), No> {
-    if snapshot.last_closing.is_none_or(|closing| event.at > closing) {
+    let forgotten = planted::is(Bug::ForgetGenerations);
+    if forgotten || snapshot.last_closing.is_none_or(|closing| event.at > closing) {
         return Ok(());
     }
     Err(RefusalReason::ClosedSince.into())
@@ -213,7 +215,8 @@ fn is_member(account: &Account, case: &Case<'_>) -> bool {
 /// Rule 4.4, the manager; or an ancestor or a dated delegate, where the policy allows.
 fn the_manager(case: &Case<'_>, actor: UserId) -> Result<Authority, No> {
     let entitled = managers(case)?;
-    if let Some((_, authority)) = entitled.known.into_iter().find(|(id, _)| *id == actor) {
+    let trusted = planted::is(Bug::TrustLabels);
+    if let Some((_, authority)) = entitled.known.into_iter().find(|(id, _)| *id == actor || trusted) {
         return Ok(authority);
     }
     match entitled.unknown {
@@ -267,7 +270,7 @@ fn delegates(case: &Case<'_>, of: UserId) -> impl Iterator<Item = (UserId, Autho
 fn a_provisioner(case: &Case<'_>, actor: UserId) -> Result<Authority, No> {
     let terms = case.terms.as_ref().map_err(Clone::clone)?;
     let instance = case.policy.instance(&terms.instance).ok_or(RefusalReason::NotAProvisioner)?;
-    if instance.provisioners.contains(&actor) {
+    if instance.provisioners.contains(&actor) || planted::is(Bug::TrustLabels) {
         let source = format!("instances.{}.provisioners", instance.key);
         return Ok(Authority { source, value: actor.to_string(), read_at: case.now });
     }
@@ -304,7 +307,7 @@ fn bind(case: &Case<'_>, slot: &Slot, event: &LabelEvent, approval: Approval<'_>
     let terms = case.terms.as_ref().map_err(Clone::clone)?;
     let bound = slot.bound.as_ref().filter(|bound| bound.event == event.id);
     if let Some(bound) = bound {
-        if bound.digest != terms.digest() {
+        if bound.digest != terms.digest() && !planted::is(Bug::KeepApprovals) {
             return Err(RefusalReason::TermsChanged { differences: bound.terms.differences(terms) }.into());
         }
     } else if case.snapshot.last_edit.is_some_and(|edit| event.at.duration_since(edit.at) < EDIT_MARGIN) {

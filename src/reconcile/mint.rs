@@ -14,6 +14,7 @@ use crate::domain::message::{self, Facts};
 use crate::domain::phase::{BlockReason, Phase};
 use crate::domain::plan::{Event, Mint};
 use crate::domain::record::{Attempt, AttemptState, Delivery, TakeAwayReason};
+use crate::planted::{self, Bug};
 use crate::store::StoreError;
 use crate::vendors::VendorError;
 use crate::vendors::slack::{OutgoingMessage, SlackError};
@@ -30,7 +31,9 @@ pub(super) async fn mint(work: &mut Work<'_>, plan: &Mint) -> Result<bool, Store
     let attempt = intent(work, plan);
     let detail = json!({"attempt": attempt.number, "instance": attempt.instance, "name": attempt.name,
         "nonce": attempt.nonce, "digest": plan.terms.digest()});
-    work.commit(Some(attempt.clone()), Event::new("mint.intended", detail)).await?;
+    if !planted::is(Bug::SkipIntentRow) {
+        work.commit(Some(attempt.clone()), Event::new("mint.intended", detail)).await?;
+    }
     work.context.store.renew(work.claim, LEASE).await?;
     match zendesk.create_api_token(&attempt.name).await {
         Ok(created) => made(work, attempt, created).await?,
@@ -68,6 +71,9 @@ fn intent(work: &Work<'_>, plan: &Mint) -> Attempt {
 async fn made(work: &mut Work<'_>, mut attempt: Attempt, created: Created) -> Result<(), StoreError> {
     let Created { id, name, created_at, secret } = created;
     let right_name = name == attempt.name;
+    if planted::is(Bug::LogSecret) {
+        tracing::info!(secret = secret.expose(), "made");
+    }
     attempt.state = AttemptState::Minted;
     (attempt.credential, attempt.minted_at) = (Some(id), Some(created_at.unwrap_or(attempt.intent_at)));
     if right_name {
@@ -189,7 +195,10 @@ async fn put_off_and_commit(
 
 async fn post(work: &mut Work<'_>, mut attempt: Attempt, delivery: &Delivery) -> Result<bool, StoreError> {
     let Some(outgoing) = outgoing(work, &attempt, delivery) else { return Ok(false) };
-    let sent = work.context.slack.post(&outgoing).await;
+    let mut sent = work.context.slack.post(&outgoing).await;
+    if planted::is(Bug::SendTwice) && matches!(sent, Err(SlackError::Ambiguous)) {
+        sent = work.context.slack.post(&outgoing).await;
+    }
     drop(outgoing);
     match sent {
         Ok(posted) => {

@@ -10,6 +10,7 @@ use crate::domain::ids::{Email, UserId};
 use crate::domain::observed::{Issue, SlackPerson};
 use crate::domain::record::Authority;
 use crate::domain::snapshot::{Doubt, Manager, Parties, Person, Role, Snapshot, Vendor};
+use crate::planted::{self, Bug};
 use crate::vendors::slack::SlackError;
 
 /// Finds everybody concerned, and what is listed at the instance where this look may mint.
@@ -192,7 +193,7 @@ async fn slack(context: &Context, person: &Result<Person, Doubt>) -> Result<Slac
         (team.map_err(|error| slack_doubt(&error))?, found.map_err(|error| slack_doubt(&error))?);
     let same_address = found.email.as_ref() == Some(&person.email);
     let fit = !found.deleted && !found.bot && !found.guest && found.team == team && same_address;
-    if fit { Ok(found) } else { Err(Doubt::UnfitSlackAccount) }
+    if fit || planted::is(Bug::SkipSlackCheck) { Ok(found) } else { Err(Doubt::UnfitSlackAccount) }
 }
 
 fn slack_doubt(error: &SlackError) -> Doubt {

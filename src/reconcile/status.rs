@@ -7,6 +7,7 @@ use crate::domain::observed::Note;
 use crate::domain::plan::Status;
 use crate::domain::record::StatusNote;
 use crate::domain::snapshot::IssueView;
+use crate::planted::{self, Bug};
 use crate::store::StoreError;
 use crate::vendors::VendorError;
 
@@ -24,11 +25,11 @@ pub(super) async fn write(
         Comment::Found { body: present, id } if unsealed(present) == body => {
             keep(work, StatusNote { id: *id, written: Some(fingerprint(present)) }).await
         }
-        Comment::Found { id, .. } => {
+        Comment::Found { id, .. } if !planted::is(Bug::NewComments) => {
             let written = work.context.gitlab.edit_note(work.claim.key, *id, &seal(work, &body).await?).await;
             keep_written(work, written).await
         }
-        Comment::Missing => {
+        Comment::Missing | Comment::Found { .. } => {
             let written = work.context.gitlab.create_note(work.claim.key, &seal(work, &body).await?).await;
             keep_written(work, written).await
         }

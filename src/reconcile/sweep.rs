@@ -13,6 +13,7 @@ use super::context::Context;
 use crate::domain::form::carries_marker;
 use crate::domain::ids::IssueKey;
 use crate::domain::observed::Issue;
+use crate::planted::{self, Bug};
 use crate::store::{Project, StoreError};
 
 /// GitLab's index and our clock may disagree by less than this.
@@ -72,7 +73,8 @@ async fn sweep_project(context: &Context, project: &Project) -> Result<(), Store
     let begun = context.now();
     // A change is alarmed and kept; that the labels cannot be read is found by the listing below as well.
     let _ = approvers::pins_hold(context, project.id, &project.pins).await;
-    let since = project.swept_to.unwrap_or(project.set_up_at).checked_sub(OVERLAP).ok();
+    let overlap = if planted::is(Bug::ForgetOverlap) { SignedDuration::ZERO } else { OVERLAP };
+    let since = project.swept_to.unwrap_or(project.set_up_at).checked_sub(overlap).ok();
     // Only what is needed is kept of each: the texts of a whole project may be more than there is memory.
     let marker = &context.policy.marker;
     let may_be_new = |issue: Issue| {

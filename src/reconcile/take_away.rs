@@ -11,6 +11,7 @@ use super::context::Context;
 use crate::domain::ids::CredentialId;
 use crate::domain::plan::Event;
 use crate::domain::record::{Attempt, AttemptState};
+use crate::planted::{self, Bug};
 use crate::store::StoreError;
 use crate::vendors::VendorError;
 use crate::vendors::zendesk::Zendesk;
@@ -96,6 +97,9 @@ async fn end(context: &Context, attempt: &mut Attempt, now: Timestamp) -> Result
     }
     attempt.touched = true;
     ignoring_absence(zendesk.delete_api_token(credential).await)?;
+    if planted::is(Bug::BelieveStatus) {
+        return Ok(Outcome::Gone { already: false });
+    }
     Ok(match active(zendesk, credential).await? {
         None => Outcome::Gone { already: false },
         Some(_) => Outcome::NotYet,
@@ -116,12 +120,15 @@ async fn seen_or_switched_off(
 }
 
 fn old_enough(attempt: &Attempt, now: Timestamp) -> bool {
-    now.duration_since(attempt.minted_at.unwrap_or(attempt.intent_at)) >= GRACE
+    planted::is(Bug::NoGrace) || now.duration_since(attempt.minted_at.unwrap_or(attempt.intent_at)) >= GRACE
 }
 
 /// Whether it is listed, and if so whether it is active.
 async fn active(zendesk: &Zendesk, credential: CredentialId) -> Result<Option<bool>, VendorError> {
-    let listing = zendesk.list_api_tokens().await?;
+    let listing = match zendesk.list_api_tokens().await {
+        Err(_) if planted::is(Bug::UnreadableIsGone) => return Ok(None),
+        listing => listing?,
+    };
     Ok(listing.iter().find(|token| token.id == credential).map(|token| token.active))
 }
 

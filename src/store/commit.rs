@@ -13,6 +13,7 @@ use super::error::StoreError;
 use super::leases::{Claim, Guard};
 use crate::domain::ids::IssueKey;
 use crate::domain::record::{Attempt, Record};
+use crate::planted::{self, Bug};
 
 /// What a look changed.
 #[derive(Debug, Clone, Default)]
@@ -49,7 +50,8 @@ impl Store {
                     attempts::upsert(connection, key, attempt).await?;
                 }
                 finish_orders(connection, key, change.orders_done, now).await?;
-                audit::append(connection, &chain, change.audit, now).await
+                let entries = if planted::is(Bug::SkipAudit) { Vec::new() } else { change.audit };
+                audit::append(connection, &chain, entries, now).await
             })
         });
         work.await

@@ -12,6 +12,7 @@ use crate::domain::policy::Pin;
 use crate::domain::record::{Bound, Refusal, RefusalReason, Slot};
 use crate::domain::snapshot::{Doubt, FormReading};
 use crate::domain::terms::Terms;
+use crate::planted::{self, Bug};
 
 /// At most this many labels are taken off an issue within an hour; after that it is only said.
 const REMOVALS_AN_HOUR: usize = 5;
@@ -69,6 +70,9 @@ impl Draft<'_> {
 
     /// Rule 4.6: one look at other terms voids what was bound, whatever else that look leaves in doubt.
     pub(super) fn void_what_changed(&mut self, reading: &FormReading, terms: &Result<Terms, Doubt>) {
+        if planted::is(Bug::KeepApprovals) {
+            return;
+        }
         for role in [Approver::Manager, Approver::Provisioner] {
             let Some(bound) = &self.slot(role).bound else { continue };
             let event = bound.event;

@@ -6,6 +6,7 @@ use super::Draft;
 use crate::domain::phase::Phase;
 use crate::domain::plan::Action;
 use crate::domain::record::{Attempt, AttemptState, TakeAwayReason};
+use crate::planted::{self, Bug};
 
 /// After the call's own deadline, what it did may still be on its way for this long.
 const LANDING: SignedDuration = SignedDuration::from_mins(1);
@@ -74,7 +75,7 @@ impl Draft<'_> {
     /// Counted by looks, not by the clock: whoever was down for that hour looks once more.
     fn late_look(&mut self, attempt: &Attempt) {
         let last = attempt.looks.last().map(|last| last.duration_since(attempt.deadline));
-        if last.is_none_or(|last| last < LATE) {
+        if last.is_none_or(|last| last < LATE) && !planted::is(Bug::NoLateLooks) {
             self.look_after(attempt, LATE_LOOKS, LATE_LOOKS);
         }
     }

@@ -8,10 +8,22 @@ use crate::domain::phase::{Closing, EndReason, Phase};
 use crate::domain::plan::Action;
 use crate::domain::record::{Attempt, AttemptState, Slot, TakeAwayReason};
 use crate::domain::snapshot::IssueView;
+use crate::planted::{self, Bug};
 
 impl Draft<'_> {
     pub(super) fn active(&mut self, ends_at: jiff::Timestamp) {
-        if ends_at <= self.now { self.end(EndReason::Due) } else { self.look_at(ends_at) }
+        let ends_at = if planted::is(Bug::EndByText) { self.end_in_the_text(ends_at) } else { ends_at };
+        if ends_at <= self.now {
+            self.end(EndReason::Due);
+        } else if !planted::is(Bug::ForgetDueDates) {
+            self.look_at(ends_at);
+        }
+    }
+
+    /// Only for [`Bug::EndByText`]: what the issue says now, where it says anything.
+    fn end_in_the_text(&self, ends_at: jiff::Timestamp) -> jiff::Timestamp {
+        let IssueView::Seen(issue) = &self.snapshot.issue else { return ends_at };
+        self.read_form(issue).map_or(ends_at, |form| form.ends_at)
     }
 
     fn end(&mut self, why: EndReason) {
@@ -78,7 +90,10 @@ impl Draft<'_> {
             self.status.waits_for_gone = true;
             return self.look_in(CLOSING);
         }
-        let watermark = self.snapshot.events.iter().map(|event| event.id).max().unwrap_or(EventId(0));
+        let mut watermark = self.snapshot.events.iter().map(|event| event.id).max().unwrap_or(EventId(0));
+        if planted::is(Bug::ForgetGenerations) {
+            watermark = EventId(0);
+        }
         self.record.generation += 1;
         self.record.generation_since = self.now;
         self.record.watermark = watermark;

@@ -47,7 +47,7 @@ pub struct Answers {
 
 /// Whether a line of `description` is the template's marker.
 pub fn carries_marker(description: &str, marker: &str) -> bool {
-    description.lines().any(|line| line.trim() == marker)
+    planted::is(Bug::EveryIssue) || description.lines().any(|line| line.trim() == marker)
 }
 
 /// Reads a description.

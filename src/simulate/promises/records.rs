@@ -88,17 +88,14 @@ impl Scene {
         let mut chance = super::super::chance::Chance::new(self.seed);
         Box::pin(self.settle(&mut chance)).await?;
         self.checked(Promise::Comment);
-        let faulty: Vec<u64> = self
-            .issues
-            .values()
-            .filter(|one| self.title(**one) == Some("Incomplete"))
-            .map(|one| one.iid)
-            .collect();
+        let resting = |title: Option<&str>| matches!(title, Some("Incomplete" | "Blocked"));
+        let faulty: Vec<u64> =
+            self.issues.values().filter(|one| resting(self.title(**one))).map(|one| one.iid).collect();
         let changes = self.sandbox.world.calls[before..].iter().find(|call| {
             let asks = call.path.contains("graphql")
                 || call.path.contains("/oauth/")
                 || call.path.contains("/slack/");
-            // Days pass, and what was a good end date is a fault by now.
+            // These wait for a person; days pass, and what was a good end date is a fault by now.
             let older = issue_of(&call.path).is_some_and(|(_, iid, _)| faulty.contains(&iid));
             call.method != "GET" && !asks && !older
         });
