@@ -1,14 +1,13 @@
 //! Small facts of the installation, by name: its id, whether it is paused, a twin that was found.
 
-use sqlx::SqliteConnection;
-
 use super::Store;
 use super::error::StoreError;
+use super::sql::{Connection, query, query_scalar};
 
 impl Store {
     /// The value, if it was ever set.
     pub async fn setting(&self, name: &str) -> Result<Option<String>, StoreError> {
-        let query = sqlx::query_scalar("SELECT value FROM settings WHERE name = $1").bind(name);
+        let query = query_scalar("SELECT value FROM settings WHERE name = $1").bind(name);
         Ok(query.fetch_optional(&self.inner.read).await?)
     }
 
@@ -27,7 +26,7 @@ impl Store {
         let name = name.to_owned();
         let work = self.inner.writer.run(move |connection, _| {
             Box::pin(async move {
-                sqlx::query("DELETE FROM settings WHERE name = $1").bind(name).execute(connection).await?;
+                query("DELETE FROM settings WHERE name = $1").bind(name).execute(connection).await?;
                 Ok(())
             })
         });
@@ -35,17 +34,13 @@ impl Store {
     }
 }
 
-pub(super) async fn get(connection: &mut SqliteConnection, name: &str) -> Result<Option<String>, StoreError> {
-    let query = sqlx::query_scalar("SELECT value FROM settings WHERE name = $1").bind(name);
+pub(super) async fn get(connection: &mut Connection, name: &str) -> Result<Option<String>, StoreError> {
+    let query = query_scalar("SELECT value FROM settings WHERE name = $1").bind(name);
     Ok(query.fetch_optional(connection).await?)
 }
 
-pub(super) async fn set(
-    connection: &mut SqliteConnection,
-    name: &str,
-    value: &str,
-) -> Result<(), StoreError> {
-    sqlx::query(
+pub(super) async fn set(connection: &mut Connection, name: &str, value: &str) -> Result<(), StoreError> {
+    query(
         "INSERT INTO settings (name, value) VALUES ($1, $2)
          ON CONFLICT (name) DO UPDATE SET value = excluded.value",
     )
@@ -58,17 +53,19 @@ pub(super) async fn set(
 
 #[cfg(test)]
 mod tests {
-    use crate::store::testing::Bench;
+    use crate::store::testing::on_both;
 
     #[tokio::test]
     async fn a_setting_is_set_replaced_and_removed() {
-        let bench = Bench::new().await;
-        assert_eq!(bench.store.setting("paused").await.unwrap(), None);
-        bench.store.set_setting("paused", "by root").await.unwrap();
-        bench.store.set_setting("paused", "by nobody").await.unwrap();
-        assert_eq!(bench.store.setting("paused").await.unwrap().as_deref(), Some("by nobody"));
-        bench.store.remove_setting("paused").await.unwrap();
-        bench.store.remove_setting("paused").await.unwrap();
-        assert_eq!(bench.store.setting("paused").await.unwrap(), None);
+        on_both(async |bench| {
+            assert_eq!(bench.store.setting("paused").await.unwrap(), None);
+            bench.store.set_setting("paused", "by root").await.unwrap();
+            bench.store.set_setting("paused", "by nobody").await.unwrap();
+            assert_eq!(bench.store.setting("paused").await.unwrap().as_deref(), Some("by nobody"));
+            bench.store.remove_setting("paused").await.unwrap();
+            bench.store.remove_setting("paused").await.unwrap();
+            assert_eq!(bench.store.setting("paused").await.unwrap(), None);
+        })
+        .await;
     }
 }
