@@ -15,5 +15,6 @@ mod form_stories;
 mod harness;
 mod memory;
 mod recovery;
+mod stopping;
 mod story;
 mod threats;
