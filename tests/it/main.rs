@@ -16,5 +16,6 @@ mod form_stories;
 mod harness;
 mod memory;
 mod recovery;
+mod stopping;
 mod story;
 mod threats;
