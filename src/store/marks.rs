@@ -63,20 +63,7 @@ impl Store {
         let marked = self
             .inner
             .writer
-            .run(|connection, now| {
-                Box::pin(async move {
-                    let marked = query(
-                        "UPDATE requests
-                         SET marks = marks + 1,
-                             next_look_at = CASE WHEN next_look_at < $1 THEN next_look_at ELSE $1 END
-                         WHERE phase NOT IN ('ended', 'refused', 'no_request', 'denied', 'withdrawn')",
-                    )
-                    .bind(now)
-                    .execute(connection)
-                    .await?;
-                    Ok(marked)
-                })
-            })
+            .run(|connection, now| Box::pin(async move { unfinished(connection, now).await }))
             .await?;
         wake(&self.inner.wake, usize::try_from(marked).unwrap_or(BATCH));
         Ok(marked)
@@ -116,6 +103,33 @@ async fn commit(writer: &Writer, counts: BTreeMap<IssueKey, i64>) -> Result<(), 
         })
     });
     work.await
+}
+
+macro_rules! mark {
+    () => {
+        "UPDATE requests SET marks = marks + 1,
+             next_look_at = CASE WHEN next_look_at < $1 THEN next_look_at ELSE $1 END"
+    };
+}
+
+macro_rules! unfinished {
+    () => {
+        "phase NOT IN ('ended', 'refused', 'no_request', 'denied', 'withdrawn')"
+    };
+}
+
+/// Marks whatever may still change, inside a transaction. How many. Their rows are locked in the order of a batch of
+/// marks, so that on PostgreSQL the two never wait for each other.
+pub(super) async fn unfinished(connection: &mut Connection, now: i64) -> Result<u64, StoreError> {
+    let marking = query(concat!(mark!(), " WHERE ", unfinished!()))
+        .on_postgres(concat!(
+            mark!(),
+            " WHERE (project_id, iid) IN (SELECT project_id, iid FROM requests WHERE ",
+            unfinished!(),
+            " ORDER BY project_id, iid FOR UPDATE)"
+        ))
+        .bind(now);
+    Ok(marking.execute(connection).await?)
 }
 
 /// Marks inside a transaction, `times` times at once.

@@ -17,6 +17,7 @@ mod error;
 mod leases;
 mod marks;
 mod migrations;
+mod offline;
 mod orders;
 mod postgres;
 mod projects;
@@ -26,7 +27,8 @@ mod settings;
 mod sql;
 mod sqlite;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
+mod verify;
 mod wake;
 mod writer;
 
@@ -35,14 +37,16 @@ use std::sync::Arc;
 
 use tokio::sync::{Notify, mpsc};
 
-pub use audit::{Entry, Head, StoredEntry, VerifyError};
+pub use audit::{Entry, Head, StoredEntry};
 pub use commit::Change;
 pub use connect::Location;
 pub use error::StoreError;
 pub use leases::{Claim, Hold, Release};
+pub use offline::AuditCopy;
 pub use orders::{NewOrder, Order};
 pub use projects::{NewProject, Project};
 pub use requests::{DueEnding, Endings, StoredRequest};
+pub use verify::{Verifier, VerifyError};
 
 use chain::Chain;
 use marks::WaitingMark;

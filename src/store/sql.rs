@@ -35,7 +35,7 @@ impl Connection {
 }
 
 /// Connections that only read.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub(super) enum Reader {
     Sqlite(SqlitePool),
     Postgres(PgPool),

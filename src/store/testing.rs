@@ -21,6 +21,9 @@ use crate::key::Key;
 #[path = "../../tests/support/postgresql.rs"]
 mod postgresql;
 
+/// The audit key.
+pub(crate) const KEY: &[u8] = b"the audit key of the tests";
+
 pub(super) const LEASE: SignedDuration = SignedDuration::from_secs(60);
 
 /// Tells the same story on a file and, where it is installed, on PostgreSQL.
@@ -42,8 +45,8 @@ enum Place {
     Database(String),
 }
 
-pub(super) struct Bench {
-    pub(super) store: Store,
+pub(crate) struct Bench {
+    pub(crate) store: Store,
     pub(super) clock: Arc<AdjustableClock>,
     place: Place,
 }
@@ -84,7 +87,7 @@ impl Empty {
     pub(super) fn try_open(&self) -> impl Future<Output = Result<Store, StoreError>> + Send + 'static {
         let (location, clock) = (self.location(), self.clock.clone());
         async move {
-            let key = Key::of_bytes("the audit key of the tests".as_bytes().to_vec());
+            let key = Key::of_bytes(KEY.to_vec());
             Store::open(location, clock, &SystemRandomness, key).await
         }
     }
@@ -124,7 +127,7 @@ impl Raw {
 
 impl Bench {
     /// On a file.
-    pub(super) async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         Empty::on_sqlite().open().await
     }
 
