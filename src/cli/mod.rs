@@ -8,6 +8,7 @@ mod audit;
 mod demo;
 mod directory;
 mod explain;
+pub mod inventory;
 mod issue;
 mod labels;
 mod load;
@@ -17,6 +18,7 @@ mod sandbox;
 mod serve;
 pub mod setup;
 mod show;
+mod spreadsheet;
 
 use std::path::PathBuf;
 
@@ -64,6 +66,8 @@ enum Command {
     Retry(orders::Arguments),
     /// Treat an older issue as a request, or go on after another installation was noticed.
     Adopt(adopt::Arguments),
+    /// List every credential at Zendesk against the ledger and the naming standards. Reading changes nothing.
+    Inventory(inventory::Arguments),
     /// The approval labels.
     #[command(subcommand)]
     Labels(labels::Command),
@@ -95,6 +99,7 @@ pub async fn run(arguments: Arguments) -> Result<ExitStatus, Failure> {
         Command::Revoke(arguments) => Box::pin(orders::run(OrderKind::Revoke, arguments)).await,
         Command::Retry(arguments) => Box::pin(orders::run(OrderKind::Retry, arguments)).await,
         Command::Adopt(arguments) => Box::pin(adopt::run(arguments)).await,
+        Command::Inventory(arguments) => Box::pin(inventory::run(arguments)).await,
         Command::Labels(command) => labels::run(command).await,
         Command::Directory(command) => directory::run(command).await,
         Command::Audit(command) => audit::run(command).await,

@@ -16,6 +16,8 @@ pub enum ExitStatus {
     Usage,
     /// 3: a vendor or the database did not answer.
     Unavailable,
+    /// 4: it was done, and it found what `--fail-on` names.
+    Found,
 }
 
 impl From<ExitStatus> for ExitCode {
@@ -25,6 +27,7 @@ impl From<ExitStatus> for ExitCode {
             ExitStatus::NotTrue => 1,
             ExitStatus::Usage => 2,
             ExitStatus::Unavailable => 3,
+            ExitStatus::Found => 4,
         })
     }
 }
@@ -111,6 +114,11 @@ fn chain(error: &dyn Error) -> String {
 pub fn data(line: impl Display) {
     // A reader that went away is no reason to fail: what was to be done is done.
     let _ = writeln!(std::io::stdout(), "{line}");
+}
+
+/// Where data goes that is written as it comes.
+pub(super) fn stream() -> std::io::Stdout {
+    std::io::stdout()
 }
 
 /// A line of words.

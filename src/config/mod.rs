@@ -9,6 +9,7 @@ mod absence;
 mod audit;
 mod directory;
 pub mod environment;
+mod exceptions;
 mod form;
 mod gitlab;
 mod instances;

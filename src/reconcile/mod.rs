@@ -10,6 +10,7 @@ mod adopt;
 mod approvers;
 mod context;
 mod hand;
+pub mod inventory;
 mod mint;
 mod observe;
 mod parties;

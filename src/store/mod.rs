@@ -14,6 +14,7 @@ mod connect;
 mod directory_pins;
 mod error;
 mod leases;
+mod ledger;
 mod marks;
 mod orders;
 mod projects;

@@ -19,9 +19,11 @@ use crate::domain::ids::{CredentialId, Email};
 use crate::domain::observed::ListedToken;
 use crate::secret::MintedSecret;
 
+mod listing;
 mod login;
 mod shapes;
 
+pub use listing::Page;
 pub use login::Login;
 pub use shapes::{Created, Ourselves};
 

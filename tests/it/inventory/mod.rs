@@ -1,0 +1,167 @@
+//! The inventory: what Zendesk lists against the ledger, the policy and the issues. Reading changes nothing.
+
+use countersign::cli::inventory::{Format, Wish, ended, report};
+use countersign::cli::{ExitStatus, Failure};
+use countersign::domain::inventory::{Finding, Summary};
+use insta::assert_snapshot;
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+
+use crate::harness::House;
+
+const DAY: SignedDuration = SignedDuration::from_hours(24);
+
+/// An exception for the admin of the sandbox, and a target of the same.
+const EXCEPTIONS: &str = "\n[[instances.exceptions]]\nfor = \"person\"\npattern = \"Zendesk Admin - *\"\ncreators = [9002]\n\
+    [[instances.exceptions]]\nfor = \"target\"\npattern = \"Target - *\"\ncreators = [9001]\n";
+
+/// Puts the exceptions into the first instance.
+pub(crate) fn with_exceptions(text: &mut String) {
+    *text = text.replacen("\n[instances.login]", &format!("{EXCEPTIONS}\n[instances.login]"), 1);
+}
+
+impl House {
+    /// What `countersign inventory --instance global` writes.
+    pub(crate) async fn inventory(&self, format: Format) -> (String, Vec<Summary>) {
+        self.inventory_of("global", format).await.unwrap()
+    }
+
+    async fn inventory_of(&self, key: &str, format: Format) -> Result<(String, Vec<Summary>), Failure> {
+        let wish = Wish { instance: Some(key.to_owned()), format };
+        let mut out = Vec::new();
+        let summaries = report(&self.service().context, &wish, &mut out).await?;
+        let text = String::from_utf8(out).unwrap().replace(&self.sandbox.base_url(), "http://sandbox");
+        Ok((text, summaries))
+    }
+
+    /// The lines of the inventory, by their name.
+    pub(crate) async fn lines(&self) -> Vec<Value> {
+        let (text, _) = self.inventory(Format::Json).await;
+        let document: Value = serde_json::from_str(&text).unwrap();
+        document["instances"][0]["credentials"].as_array().unwrap().clone()
+    }
+
+    pub(crate) async fn standing(&self, name: &str) -> (String, Value) {
+        let lines = self.lines().await;
+        let line = lines.iter().find(|line| line["name"] == name);
+        let line = line.unwrap_or_else(|| panic!("no {name} in {lines:#?}"));
+        (line["standing"].as_str().unwrap().to_owned(), line["findings"].clone())
+    }
+
+    /// An admin changes a token by hand.
+    pub(crate) async fn changed_by_hand(&self, id: &Value, change: Value) {
+        let admin = &self.cast["instances"][0];
+        let text = |name: &str| admin[name].as_str().unwrap().to_owned();
+        let url = format!("{}/api/v2/api_tokens/{id}", text("url"));
+        let login = format!("{}/token", text("admin_email"));
+        let request = self.http.put(url).json(&json!({ "api_token": change }));
+        let answer = request.basic_auth(login, Some(text("admin_api_token"))).send().await.unwrap();
+        assert!(answer.status().is_success());
+    }
+}
+
+#[tokio::test]
+async fn every_credential_is_listed_for_what_it_is() {
+    let house = House::open_with(with_exceptions).await;
+    let iid = house.approved().await;
+    let orphan = house.url(iid).await.replace("/4", "/3");
+    house.made_by_hand(&orphan).await;
+    house.made_by_hand("Zendesk Admin - nightly sync").await;
+    house.made_by_hand("Target - not by the one it names").await;
+    house.clock.advance(DAY * 21);
+    let (text, summaries) = house.inventory(Format::Table).await;
+    assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
+    assert_snapshot!(text, @"");
+    assert!(!summaries[0].differs() || summaries[0].findings.contains_key(&Finding::Orphan));
+    house.leave().await;
+}
+
+#[tokio::test]
+async fn the_same_as_csv_is_safe_in_a_spreadsheet() {
+    let house = House::open().await;
+    house.made_by_hand("=HYPERLINK(\"https://evil.example\")").await;
+    let (text, _) = house.inventory(Format::Csv).await;
+    assert_snapshot!(text, @"");
+    house.leave().await;
+}
+
+#[tokio::test]
+async fn what_is_live_by_the_ledger_and_not_at_zendesk_is_missed() {
+    let house = House::open().await;
+    let iid = house.approved().await;
+    let token = house.tokens(iid).await.remove(0);
+    let url = house.url(iid).await.replace(&house.sandbox.base_url(), "http://sandbox");
+    house.changed_by_hand(&token["id"], json!({"description": "mine now"})).await;
+    assert_eq!(house.standing("mine now").await, ("ours".to_owned(), json!(["renamed"])));
+    house.changed_by_hand(&token["id"], json!({"description": house.url(iid).await, "active": false})).await;
+    assert_eq!(house.standing(&url).await, ("ours".to_owned(), json!(["switched_off"])));
+    house.deleted_by_hand(&token["id"]).await;
+    assert_eq!(house.standing(&url).await, ("ours".to_owned(), json!(["missing"])));
+    house.leave().await;
+}
+
+#[tokio::test]
+async fn what_was_handed_over_and_never_used_is_unclaimed() {
+    let house = House::open().await;
+    let iid = house.approved().await;
+    let url = house.url(iid).await.replace(&house.sandbox.base_url(), "http://sandbox");
+    house.clock.advance(DAY * 8);
+    assert_eq!(house.standing(&url).await, ("ours".to_owned(), json!(["unclaimed"])));
+    let secret = House::secret_in(&house.messages("requester").await[0]);
+    assert!(house.works(&secret).await);
+    assert_eq!(house.standing(&url).await, ("ours".to_owned(), json!([])));
+    house.leave().await;
+}
+
+#[tokio::test]
+async fn a_list_that_cannot_be_read_is_never_called_empty() {
+    let house = House::open().await;
+    let iid = house.approved().await;
+    for (effect, why) in [("status:403", "our login may not see them"), ("status:500", "is not available")] {
+        house
+            .fault(json!({"vendor": "zendesk", "method": "GET", "path": "api_tokens", "effect": effect, "times": 0}))
+            .await;
+        let (text, summaries) = house.inventory(Format::Table).await;
+        assert!(text.contains("API tokens: not known") && text.contains(why), "{text}");
+        assert!(!summaries[0].findings.contains_key(&Finding::Missing), "{text}");
+        assert_eq!(ended(&summaries, &[]), ExitStatus::Unavailable);
+        assert_eq!(ended(&summaries, &[Finding::Unreadable]), ExitStatus::Found);
+        house.heal().await;
+    }
+    house.control("world", json!({"zendesk": {"global": {"api_token_access": false}}})).await;
+    let (text, _) = house.inventory(Format::Table).await;
+    assert!(text.contains("switched off for this account"), "{text}");
+    house.control("world", json!({"zendesk": {"global": {"api_token_access": true}}})).await;
+    house.has_exactly_one(iid).await;
+    house.leave().await;
+}
+
+#[tokio::test]
+async fn taking_the_inventory_changes_nothing_and_costs_one_list_of_tokens() {
+    let house = House::open().await;
+    house.approved().await;
+    let before = house.world();
+    let writes = || {
+        ["POST", "PUT", "DELETE"]
+            .map(|method| house.calls("zendesk", method, "/api/v2/") + house.calls("gitlab", method, "/api/v4/"))
+    };
+    let (lists, written) = (house.calls("zendesk", "GET", "api_tokens"), writes());
+    let (_, summaries) = house.inventory(Format::Json).await;
+    assert_eq!(house.calls("zendesk", "GET", "api_tokens") - lists, 1);
+    assert_eq!(writes(), written);
+    assert_eq!(house.world()["zendesk"]["global"]["tokens"], before["zendesk"]["global"]["tokens"]);
+    assert_eq!(ended(&summaries, &[Finding::Foreign]), ExitStatus::Found);
+    house.leave().await;
+}
+
+#[tokio::test]
+async fn t42_a_naming_exception_hides_nobody_it_does_not_name() {
+    let house = House::open_with(with_exceptions).await;
+    // The admin may have tokens of their own, and nobody else may, whatever they name theirs.
+    house.made_by_hand("Zendesk Admin - sync").await;
+    house.made_by_hand("Target - hidden").await;
+    assert_eq!(house.standing("Zendesk Admin - sync").await, ("exception".to_owned(), json!(["never_used"])));
+    let (standing, findings) = house.standing("Target - hidden").await;
+    assert_eq!((standing.as_str(), findings), ("foreign", json!(["foreign", "disguised", "never_used"])));
+    house.leave().await;
+}
