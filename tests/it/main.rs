@@ -16,5 +16,6 @@ mod harness;
 mod inventory;
 mod memory;
 mod recovery;
+mod stopping;
 mod story;
 mod threats;
