@@ -10,8 +10,24 @@ use crate::domain::inventory::{LastUse, Line};
 use crate::domain::policy::Instance;
 
 const HEADER: [&str; 18] = [
-    "instance", "kind", "id", "standing", "exception", "findings", "name", "identifier", "client", "creator",
-    "creator_name", "active", "created_at", "last_used", "idle_days", "ends_at", "issue", "holder",
+    "instance",
+    "kind",
+    "id",
+    "standing",
+    "exception",
+    "findings",
+    "name",
+    "identifier",
+    "client",
+    "creator",
+    "creator_name",
+    "active",
+    "created_at",
+    "last_used",
+    "idle_days",
+    "ends_at",
+    "issue",
+    "holder",
 ];
 
 pub(super) struct Csv<'w> {

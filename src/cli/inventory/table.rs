@@ -109,7 +109,10 @@ impl Table<'_> {
                 format!("renamed: it was named {}", line.given_name.as_deref().unwrap_or_default())
             }
             Finding::Idle => {
-                format!("idle: unused for {} days; Zendesk ends it after 30", line.idle_days.unwrap_or_default())
+                format!(
+                    "idle: unused for {} days; Zendesk ends it after 30",
+                    line.idle_days.unwrap_or_default()
+                )
             }
             Finding::Zombie | Finding::Missing | Finding::SwitchedOff | Finding::IssueGone => {
                 let issue = line.issue.as_deref().unwrap_or_default();

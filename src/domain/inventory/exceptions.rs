@@ -64,8 +64,7 @@ pub fn excuse(exceptions: &[Exception], listed: &Listed) -> Excuse {
     if by_name.peek().is_none() {
         return Excuse::No;
     }
-    let by_creator = |exception: &&Exception| {
-        listed.creator.is_some_and(|creator| exception.creators.contains(&creator))
-    };
+    let by_creator =
+        |exception: &&Exception| listed.creator.is_some_and(|creator| exception.creators.contains(&creator));
     by_name.find(by_creator).map_or(Excuse::OnlyByName, |exception| Excuse::Yes(exception.purpose))
 }

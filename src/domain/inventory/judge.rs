@@ -86,7 +86,8 @@ fn not_ours(listed: &Listed, rules: Rules<'_>) -> Judgement {
 
 fn of_use(listed: &Listed, known: Option<&Known>, now: Timestamp) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let unclaimed = known.filter(|known| known.is_live()).is_some_and(|known| is_unclaimed(listed, known, now));
+    let unclaimed =
+        known.filter(|known| known.is_live()).is_some_and(|known| is_unclaimed(listed, known, now));
     if unclaimed {
         findings.push(Finding::Unclaimed);
     }

@@ -36,8 +36,7 @@ impl Standards {
 /// The first address in `name` that begins with `start` and goes on with a number; all of the number.
 fn address(name: &str, start: &str) -> Option<String> {
     let at = name.find(start)?;
-    let digits: String =
-        name.get(at + start.len()..)?.chars().take_while(char::is_ascii_digit).collect();
+    let digits: String = name.get(at + start.len()..)?.chars().take_while(char::is_ascii_digit).collect();
     (!digits.is_empty()).then(|| format!("{start}{digits}"))
 }
 

@@ -109,7 +109,11 @@ fn our_name_without_our_ledger_is_an_orphan() {
         assert_eq!((judgement.standing, judgement.findings), (Standing::Orphan, vec![Finding::Orphan]));
         assert_eq!(judgement.issue.as_deref(), Some(URL));
     }
-    for name in ["https://gitlab.example/other/-/issues/7", &format!("{URL} "), "https://gitlab.example/team/access/-/issues/"] {
+    for name in [
+        "https://gitlab.example/other/-/issues/7",
+        &format!("{URL} "),
+        "https://gitlab.example/team/access/-/issues/",
+    ] {
         assert_eq!(told(&listed(name, 5), None).0, Standing::Foreign, "{name}");
     }
     let client = Listed { identifier: Some("countersign-1f".to_owned()), ..listed("x", 5) };

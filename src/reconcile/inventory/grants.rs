@@ -33,7 +33,7 @@ impl Grants {
         let (mut tokens, mut after) = (Vec::new(), None);
         loop {
             let page = zendesk.oauth_tokens_page(after.as_deref()).await?;
-            tokens.extend(page.items.into_iter().map(Grant::of));
+            tokens.extend(page.items.iter().map(Grant::of));
             after = page.next;
             if after.is_none() {
                 break;
@@ -48,7 +48,9 @@ impl Grants {
         let begin = self.tokens.partition_point(|grant| grant.client < Some(client));
         let end = self.tokens.partition_point(|grant| grant.client <= Some(client));
         let these = self.tokens.get_mut(begin..end).unwrap_or_default();
-        these.iter_mut().for_each(|grant| grant.told = true);
+        for grant in &mut *these {
+            grant.told = true;
+        }
         these.to_vec()
     }
 
@@ -65,7 +67,7 @@ impl Grants {
 }
 
 impl Grant {
-    fn of(listed: Listed) -> Self {
+    fn of(listed: &Listed) -> Self {
         let used_at = match listed.last_use {
             LastUse::At(at) => Some(at),
             LastUse::Never | LastUse::NotKnown => None,

@@ -11,10 +11,10 @@ use std::collections::BTreeSet;
 
 use super::context::Context;
 
+use crate::domain::ids::IssueKey;
 use crate::domain::inventory::{
     Exception, Finding, Judgement, Known, Line, Listed, ListedKind, Rules, Standards, Summary, judge,
 };
-use crate::domain::ids::IssueKey;
 use crate::domain::policy::Instance;
 use crate::store::StoreError;
 use crate::vendors::VendorError;

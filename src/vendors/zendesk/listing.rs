@@ -32,8 +32,8 @@ pub struct Page<T> {
 }
 
 #[derive(Deserialize)]
-struct Tokens {
-    api_tokens: Vec<Token>,
+struct TokenList {
+    api_tokens: Vec<ApiToken>,
     next_page: Option<String>,
     meta: Option<Meta>,
 }
@@ -46,7 +46,7 @@ struct Meta {
 }
 
 #[derive(Deserialize)]
-struct Token {
+struct ApiToken {
     id: CredentialId,
     description: Option<String>,
     user_id: Option<ZendeskUserId>,
@@ -55,8 +55,8 @@ struct Token {
     created_at: Option<Timestamp>,
     #[serde(default, alias = "last_used_at", deserialize_with = "said")]
     last_used: Said,
-    #[serde(default, deserialize_with = "beginning")]
-    visible_token: Option<String>,
+    #[serde(default, rename = "visible_token", deserialize_with = "beginning")]
+    visible: Option<String>,
 }
 
 /// A time that may be missing, null, or there: three different things.
@@ -75,7 +75,7 @@ fn beginning<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String
 }
 
 #[derive(Deserialize)]
-struct Clients {
+struct ClientList {
     clients: Vec<Client>,
     next_page: Option<String>,
     meta: Option<Meta>,
@@ -91,7 +91,7 @@ struct Client {
 }
 
 #[derive(Deserialize)]
-struct Grants {
+struct GrantList {
     tokens: Vec<Grant>,
     next_page: Option<String>,
     meta: Option<Meta>,
@@ -113,7 +113,7 @@ struct Grant {
 impl Zendesk {
     /// All API tokens with what the inventory tells of them; refusals as with [`Zendesk::list_api_tokens`].
     pub async fn inventory_of_api_tokens(&self) -> Result<Vec<Listed>, VendorError> {
-        let list: Tokens = self.read(Ask::get("list_api_tokens", LIST)).await?;
+        let list: TokenList = self.read(Ask::get("list_api_tokens", LIST)).await?;
         if list.next_page.is_some() || list.meta.is_some_and(|meta| meta.has_more) {
             return Err(malformed());
         }
@@ -122,20 +122,20 @@ impl Zendesk {
 
     /// A page of at most 100 OAuth clients; `after` is the page's before, or `None` for the first.
     pub async fn oauth_clients_page(&self, after: Option<&str>) -> Result<Page<Listed>, VendorError> {
-        let page: Clients = self.read(Ask::get("list_oauth_clients", &paged(CLIENTS, after))).await?;
+        let page: ClientList = self.read(Ask::get("list_oauth_clients", &paged(CLIENTS, after))).await?;
         let next = next(page.meta, page.next_page.as_deref())?;
         Ok(Page { items: page.clients.into_iter().map(|client| self.oauth_client(client)).collect(), next })
     }
 
     /// A page of at most 100 OAuth tokens of all users.
     pub async fn oauth_tokens_page(&self, after: Option<&str>) -> Result<Page<Listed>, VendorError> {
-        let page: Grants = self.read(Ask::get("list_oauth_tokens", &paged(TOKENS, after))).await?;
+        let page: GrantList = self.read(Ask::get("list_oauth_tokens", &paged(TOKENS, after))).await?;
         let next = next(page.meta, page.next_page.as_deref())?;
         Ok(Page { items: page.tokens.into_iter().map(oauth_token).collect(), next })
     }
 
-    fn api_token(&self, token: Token) -> Listed {
-        let own_login = match (self.session.login(), &token.visible_token) {
+    fn api_token(&self, token: ApiToken) -> Listed {
+        let own_login = match (self.session.login(), &token.visible) {
             (Login::ApiToken { token: own, .. }, Some(shown)) => {
                 shown.len() >= SHORTEST && own.expose().starts_with(shown.as_str())
             }
@@ -158,7 +158,7 @@ impl Zendesk {
             created_at: token.created_at,
             last_use,
             expires_at: None,
-            visible: token.visible_token,
+            visible: token.visible,
             own_login,
         }
     }
@@ -206,7 +206,9 @@ fn oauth_token(grant: Grant) -> Listed {
 
 fn paged(path: &str, after: Option<&str>) -> String {
     match after {
-        Some(cursor) => format!("{path}&page[after]={}", byte_serialize(cursor.as_bytes()).collect::<String>()),
+        Some(cursor) => {
+            format!("{path}&page[after]={}", byte_serialize(cursor.as_bytes()).collect::<String>())
+        }
         None => path.to_owned(),
     }
 }

@@ -142,8 +142,9 @@ async fn taking_the_inventory_changes_nothing_and_costs_one_list_of_tokens() {
     house.approved().await;
     let before = house.world();
     let writes = || {
-        ["POST", "PUT", "DELETE"]
-            .map(|method| house.calls("zendesk", method, "/api/v2/") + house.calls("gitlab", method, "/api/v4/"))
+        ["POST", "PUT", "DELETE"].map(|method| {
+            house.calls("zendesk", method, "/api/v2/") + house.calls("gitlab", method, "/api/v4/")
+        })
     };
     let (lists, written) = (house.calls("zendesk", "GET", "api_tokens"), writes());
     let (_, summaries) = house.inventory(Format::Json).await;

@@ -10,7 +10,10 @@ use crate::secret::Secret;
 use crate::vendors::http::Transport;
 use crate::vendors::testing::{Log, json as json_answer, lines, vendor};
 
-fn account(login: Login, reply: impl Fn(&str) -> serde_json::Value + Clone + Send + Sync + 'static) -> (Zendesk, Log) {
+fn account(
+    login: Login,
+    reply: impl Fn(&str) -> serde_json::Value + Clone + Send + Sync + 'static,
+) -> (Zendesk, Log) {
     let (router, log) = vendor(move |line| -> Response<bytes::Bytes> {
         if line.ends_with("/oauth/tokens") {
             return json_answer(&json!({"access_token": "t"}));
@@ -72,7 +75,9 @@ async fn clients_and_tokens_come_in_pages_that_are_followed_by_their_cursor() {
             "clients": [{"id": 7, "name": "n", "identifier": "countersign", "user_id": 5, "secret": "s3cr3t"}],
             "meta": {"has_more": true, "after_cursor": "x=&y"},
         }),
-        _ => json!({"tokens": [{"id": 9, "client_id": 7, "token": "af3345kdj3", "used_at": null}], "meta": null}),
+        _ => {
+            json!({"tokens": [{"id": 9, "client_id": 7, "token": "af3345kdj3", "used_at": null}], "meta": null})
+        }
     });
     let first = zendesk.oauth_clients_page(None).await.unwrap();
     assert!(first.items[0].own_login);
@@ -80,7 +85,10 @@ async fn clients_and_tokens_come_in_pages_that_are_followed_by_their_cursor() {
     let second = zendesk.oauth_clients_page(first.next.as_deref()).await.unwrap();
     assert!(second.items.is_empty() && second.next.is_none());
     let tokens = zendesk.oauth_tokens_page(None).await.unwrap();
-    assert_eq!((tokens.items[0].client, tokens.items[0].last_use), (Some(CredentialId(7)), LastUse::NotKnown));
+    assert_eq!(
+        (tokens.items[0].client, tokens.items[0].last_use),
+        (Some(CredentialId(7)), LastUse::NotKnown)
+    );
     let asked: Vec<String> = lines(&log).into_iter().filter(|line| line.starts_with("GET")).collect();
     assert_eq!(
         asked,
