@@ -11,6 +11,7 @@ mod black_box;
 mod delivery;
 mod directories;
 mod ending;
+mod evidence;
 mod form_stories;
 mod harness;
 mod inventory;
