@@ -19,7 +19,6 @@ mod sandbox;
 mod serve;
 pub mod setup;
 mod show;
-mod spreadsheet;
 
 use std::path::PathBuf;
 

@@ -4,10 +4,10 @@ use std::io::{self, Write};
 
 use jiff::Timestamp;
 
-use super::super::spreadsheet::guarded;
 use super::{Sums, Writes};
 use crate::domain::inventory::{LastUse, Line};
 use crate::domain::policy::Instance;
+use crate::evidence::guarded;
 
 const HEADER: [&str; 18] = [
     "instance",
@@ -40,7 +40,7 @@ impl<'w> Csv<'w> {
     }
 
     fn row<'c>(&mut self, cells: impl IntoIterator<Item = &'c str>) -> io::Result<()> {
-        let cells = cells.into_iter().map(|cell| guarded(cell).into_owned());
+        let cells = cells.into_iter().map(|cell| guarded(cell));
         self.out.write_record(cells.collect::<Vec<_>>()).map_err(io::Error::from)
     }
 }

@@ -71,7 +71,50 @@ async fn every_credential_is_listed_for_what_it_is() {
     house.clock.advance(DAY * 21);
     let (text, summaries) = house.inventory(Format::Table).await;
     assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
-    assert_snapshot!(text, @"");
+    assert_snapshot!(text, @"
+    Zendesk Global (http://sandbox/zendesk/global)
+
+               KIND         ID         CREATED BY         LAST USED  NAME
+    foreign    API token    8101       Integration … 9001 never      Integration bot's own login
+               ! foreign: neither issued by a request nor an exception of the policy
+               ! never_used: never used
+               ! idle: unused for 111 days; Zendesk ends it after 30
+    foreign    API token    8102       Zendesk Admin 9002 2026-12-01 Admin's own scripts
+               ! foreign: neither issued by a request nor an exception of the policy
+               ! idle: unused for 21 days; Zendesk ends it after 30
+    ours       API token    10002      Integration … 9001 2026-12-01 …ompany/access-requests/-/issues/4
+               ! unclaimed: handed over, and never used since
+               ! idle: unused for 21 days; Zendesk ends it after 30
+    orphan     API token    10003      Zendesk Admin 9002 never      …ompany/access-requests/-/issues/3
+               ! orphan: named like an issued credential, but not in the ledger
+               ! never_used: never used
+               ! idle: unused for 21 days; Zendesk ends it after 30
+    exception  API token    10004      Zendesk Admin 9002 never      Zendesk Admin - nightly sync
+               ! never_used: never used
+               ! idle: unused for 21 days; Zendesk ends it after 30
+    foreign    API token    10005      Zendesk Admin 9002 never      Target - not by the one it names
+               ! foreign: neither issued by a request nor an exception of the policy
+               ! disguised: named like an exception, but created by somebody it does not name
+               ! never_used: never used
+               ! idle: unused for 21 days; Zendesk ends it after 30
+
+    API tokens: 6 of 256
+    OAuth clients: 0, and not all could be read
+    OAuth tokens: 0, and not all could be read
+    Of these: ours 1, exception 1, orphan 1, foreign 3
+          1 orphan: named like an issued credential, but not in the ledger
+          3 foreign: neither issued by a request nor an exception of the policy
+          1 disguised: named like an exception, but created by somebody it does not name
+          1 unclaimed: handed over, and never used since
+          4 never_used: never used
+          6 idle: unused for 20 days or more; Zendesk ends API tokens after 30
+          2 unreadable: a list could not be read; nothing is known of what is on it
+    Could not be read: OAuth tokens: Zendesk has nothing there that we may see.
+    Could not be read: OAuth clients: Zendesk has nothing there that we may see.
+    Zendesk ends every API token on 2027-04-30, 129 days from now.
+    The usage of a whole account has no public API; an admin sees it in the Admin Center, under
+    Account > Usage > API: http://sandbox/zendesk/global/admin/
+    ");
     assert!(!summaries[0].differs() || summaries[0].findings.contains_key(&Finding::Orphan));
     house.leave().await;
 }
@@ -81,7 +124,12 @@ async fn the_same_as_csv_is_safe_in_a_spreadsheet() {
     let house = House::open().await;
     house.made_by_hand("=HYPERLINK(\"https://evil.example\")").await;
     let (text, _) = house.inventory(Format::Csv).await;
-    assert_snapshot!(text, @"");
+    assert_snapshot!(text, @r#"
+    instance,kind,id,standing,exception,findings,name,identifier,client,creator,creator_name,active,created_at,last_used,idle_days,ends_at,issue,holder
+    global,api_token,8101,foreign,,foreign never_used idle,Integration bot's own login,,,9001,Integration bot,true,2026-09-02T09:00:00Z,never,90,,,
+    global,api_token,8102,foreign,,foreign,Admin's own scripts,,,9002,Zendesk Admin,true,2026-09-02T09:00:00Z,2026-12-01T09:00:00Z,0,,,
+    global,api_token,10001,foreign,,foreign never_used,"'=HYPERLINK(""https://evil.example"")",,,9002,Zendesk Admin,true,2026-12-01T09:00:00Z,never,0,,,
+    "#);
     house.leave().await;
 }
 
