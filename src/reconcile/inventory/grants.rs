@@ -2,12 +2,32 @@
 //!
 //! They are listed apart from their clients; keeping numbers alone lets the clients be told page by page.
 
+use std::collections::HashSet;
+
 use jiff::Timestamp;
 
 use crate::domain::ids::{CredentialId, ZendeskUserId};
 use crate::domain::inventory::{LastUse, Listed, ListedKind};
-use crate::vendors::VendorError;
-use crate::vendors::zendesk::Zendesk;
+use crate::domain::observed::ListedAccess;
+use crate::vendors::zendesk::{Cursor, Zendesk};
+use crate::vendors::{Vendor, VendorError};
+
+/// A walk through pages. One that comes to the same place twice would never end.
+#[derive(Default)]
+pub(super) struct Pages {
+    seen: HashSet<Cursor>,
+}
+
+impl Pages {
+    pub(super) fn next(&mut self, next: Option<Cursor>) -> Result<Option<Cursor>, VendorError> {
+        match next {
+            Some(cursor) if !self.seen.insert(cursor.clone()) => {
+                Err(VendorError::Malformed { vendor: Vendor::Zendesk })
+            }
+            next => Ok(next),
+        }
+    }
+}
 
 #[derive(Default)]
 pub(super) struct Grants {
@@ -30,11 +50,11 @@ pub(super) struct Grant {
 
 impl Grants {
     pub(super) async fn read(zendesk: &Zendesk) -> Result<Self, VendorError> {
-        let (mut tokens, mut after) = (Vec::new(), None);
+        let (mut tokens, mut after, mut pages) = (Vec::new(), None, Pages::default());
         loop {
-            let page = zendesk.oauth_tokens_page(after.as_deref()).await?;
+            let page = zendesk.access_tokens(None, after.as_ref()).await?;
             tokens.extend(page.items.iter().map(Grant::of));
-            after = page.next;
+            after = pages.next(page.next)?;
             if after.is_none() {
                 break;
             }
@@ -67,18 +87,14 @@ impl Grants {
 }
 
 impl Grant {
-    fn of(listed: &Listed) -> Self {
-        let used_at = match listed.last_use {
-            LastUse::At(at) => Some(at),
-            LastUse::Never | LastUse::NotKnown => None,
-        };
+    fn of(listed: &ListedAccess) -> Self {
         Self {
             client: listed.client,
             id: listed.id,
-            user: listed.creator,
+            user: listed.user,
             created_at: listed.created_at,
             expires_at: listed.expires_at,
-            used_at,
+            used_at: listed.used_at,
             told: false,
         }
     }

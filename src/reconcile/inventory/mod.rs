@@ -19,7 +19,8 @@ use crate::domain::policy::Instance;
 use crate::store::StoreError;
 use crate::vendors::VendorError;
 use crate::vendors::zendesk::Zendesk;
-use grants::Grants;
+use crate::domain::observed::ListedClient;
+use grants::{Grants, Pages};
 use ledger::Ledger;
 
 /// Takes each line as it comes.
@@ -107,24 +108,19 @@ impl Taking<'_> {
                 Grants::default()
             }
         };
-        let mut after = None;
+        let (mut after, mut pages) = (None, Pages::default());
         loop {
-            let page = match zendesk.oauth_clients_page(after.as_deref()).await {
+            let page = match zendesk.clients(after.as_ref()).await {
                 Ok(page) => page,
                 Err(error) => return self.unreadable("OAuth clients", &error),
             };
-            for mut client in page.items {
-                let tokens = grants.of(client.id);
-                client.last_use = grants.last_use(&tokens);
-                let (id, own_login) = (client.id, client.own_login);
-                let known = self.ledger.find(ListedKind::OauthClient, id).cloned();
-                let judgement = self.tell_of(client);
-                for token in tokens {
-                    let listed = Listed { own_login, ..token.listed(id) };
-                    self.tell_token(listed, known.as_ref(), &judgement);
-                }
+            for client in page.items {
+                self.tell_client(zendesk, client, &mut grants);
             }
-            after = page.next;
+            after = match pages.next(page.next) {
+                Ok(next) => next,
+                Err(error) => return self.unreadable("OAuth clients", &error),
+            };
             if after.is_none() {
                 break;
             }
@@ -132,6 +128,33 @@ impl Taking<'_> {
         self.tell_missing(ListedKind::OauthClient);
         for token in grants.rest() {
             self.tell_of(token);
+        }
+    }
+
+    /// A client, and its tokens below it.
+    fn tell_client(&mut self, zendesk: &Zendesk, client: ListedClient, grants: &mut Grants) {
+        let (id, own_login) = (client.id, zendesk.is_own_client(&client.identifier));
+        let tokens = grants.of(id);
+        let listed = Listed {
+            kind: ListedKind::OauthClient,
+            id,
+            name: client.name,
+            identifier: Some(client.identifier),
+            client: None,
+            creator: client.owner,
+            creator_name: None,
+            active: true,
+            created_at: client.created_at,
+            last_use: grants.last_use(&tokens),
+            expires_at: None,
+            visible: None,
+            own_login,
+        };
+        let known = self.ledger.find(ListedKind::OauthClient, id).cloned();
+        let judgement = self.tell_of(listed);
+        for token in tokens {
+            let listed = Listed { own_login, ..token.listed(id) };
+            self.tell_token(listed, known.as_ref(), &judgement);
         }
     }
 

@@ -68,36 +68,21 @@ async fn no_more_than_ten_letters_of_a_token_are_kept() {
 }
 
 #[tokio::test]
-async fn clients_and_tokens_come_in_pages_that_are_followed_by_their_cursor() {
-    let (zendesk, log) = account(by_client(), |line| match line {
-        line if line.contains("after") => json!({"clients": [], "meta": {"has_more": false}}),
-        line if line.contains("clients") => json!({
-            "clients": [{"id": 7, "name": "n", "identifier": "countersign", "user_id": 5, "secret": "s3cr3t"}],
-            "meta": {"has_more": true, "after_cursor": "x=&y"},
-        }),
-        _ => {
-            json!({"tokens": [{"id": 9, "client_id": 7, "token": "af3345kdj3", "used_at": null}], "meta": null})
-        }
-    });
-    let first = zendesk.oauth_clients_page(None).await.unwrap();
-    assert!(first.items[0].own_login);
-    assert!(!format!("{first:?}").contains("s3cr3t"));
-    let second = zendesk.oauth_clients_page(first.next.as_deref()).await.unwrap();
-    assert!(second.items.is_empty() && second.next.is_none());
-    let tokens = zendesk.oauth_tokens_page(None).await.unwrap();
-    assert_eq!(
-        (tokens.items[0].client, tokens.items[0].last_use),
-        (Some(CredentialId(7)), LastUse::NotKnown)
-    );
-    let asked: Vec<String> = lines(&log).into_iter().filter(|line| line.starts_with("GET")).collect();
-    assert_eq!(
-        asked,
-        [
-            "GET /api/v2/oauth/clients?page[size]=100",
-            "GET /api/v2/oauth/clients?page[size]=100&page[after]=x%3D%26y",
-            "GET /api/v2/oauth/tokens?all=true&page[size]=100",
-        ]
-    );
+async fn our_own_client_is_known_by_its_identifier() {
+    let (zendesk, _) = account(by_client(), |_| json!({}));
+    assert!(zendesk.is_own_client("countersign") && !zendesk.is_own_client("countersign2"));
+    assert!(!account(by_token(), |_| json!({})).0.is_own_client("countersign"));
+}
+
+#[tokio::test]
+async fn a_rename_and_a_reactivation_change_one_thing_each() {
+    let (zendesk, log) = account(by_token(), |_| json!({}));
+    zendesk.rename_api_token(CredentialId(7), "new").await.unwrap();
+    zendesk.reactivate_api_token(CredentialId(7)).await.unwrap();
+    let log = log.lock().unwrap();
+    assert!(log.iter().all(|asked| asked.line == "PUT /api/v2/api_tokens/7"));
+    assert_eq!(log[0].json(), json!({"api_token": {"description": "new"}}));
+    assert_eq!(log[1].json(), json!({"api_token": {"active": true}}));
 }
 
 #[tokio::test]
@@ -105,15 +90,12 @@ async fn a_list_that_may_not_be_whole_is_no_list() {
     for rest in [
         json!({"meta": {"has_more": true}}),
         json!({"next_page": "https://company.example/2"}),
-        json!({"next_page": "https://company.example/2", "meta": null}),
     ] {
         let (zendesk, _) = account(by_client(), move |_| {
-            let mut body = json!({"clients": [], "tokens": [], "api_tokens": []});
+            let mut body = json!({"api_tokens": []});
             body.as_object_mut().unwrap().extend(rest.as_object().unwrap().clone());
             body
         });
-        assert_eq!(zendesk.oauth_clients_page(None).await.unwrap_err(), malformed());
-        assert_eq!(zendesk.oauth_tokens_page(None).await.unwrap_err(), malformed());
         assert_eq!(zendesk.inventory_of_api_tokens().await.unwrap_err(), malformed());
     }
 }
