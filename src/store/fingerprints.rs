@@ -128,9 +128,9 @@ mod tests {
         assert_eq!(store.fingerprints_like("abcd").await.unwrap(), []);
         store.keep_visible(key(1), 1, "abcdefghij").await.unwrap();
         store.keep_visible(key(1), 1, "other").await.unwrap();
-        let kept = Fingerprint { visible: Some("abcdefghij".to_owned()), ..kept };
+        let kept = [Fingerprint { visible: Some("abcdefghij".to_owned()), ..kept }];
         for text in ["abcd", "abcdefghij", "abcdefghijk", &fingerprint[..12], &fingerprint] {
-            assert_eq!(store.fingerprints_like(text).await.unwrap(), [kept.clone()], "{text}");
+            assert_eq!(store.fingerprints_like(text).await.unwrap(), kept, "{text}");
         }
         for text in ["bcde", "ABCD", "a%", "abcdefghiX"] {
             assert_eq!(store.fingerprints_like(text).await.unwrap(), [], "{text}");

@@ -40,7 +40,7 @@ impl<'w> Csv<'w> {
     }
 
     fn row<'c>(&mut self, cells: impl IntoIterator<Item = &'c str>) -> io::Result<()> {
-        let cells = cells.into_iter().map(|cell| guarded(cell));
+        let cells = cells.into_iter().map(guarded);
         self.out.write_record(cells.collect::<Vec<_>>()).map_err(io::Error::from)
     }
 }

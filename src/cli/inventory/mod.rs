@@ -96,7 +96,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<ExitStatus, Failure> {
     let config = load::config(&arguments.config)?;
     let service = load::service(&config).await?;
     let wish = Wish { instance: arguments.instance, format: arguments.format };
-    let summaries = report(&service.context, &wish, &mut output::stream()).await?;
+    let summaries = report(&service.context, &wish, &mut output::Stream).await?;
     Ok(ended(&summaries, &arguments.fail_on))
 }
 
@@ -113,7 +113,7 @@ pub async fn report(
         Format::Csv => Box::new(csv::Csv::new(out)),
     };
     let at = context.now();
-    // Somebody who stopped reading (a closed pipe) is no failure of what was read.
+    // What cannot be written is noted by the stream, and tells in the exit status.
     let _ = writer.begin(at);
     let mut summaries = Vec::new();
     for instance in instances {

@@ -15,11 +15,11 @@ use crate::domain::ids::IssueKey;
 use crate::domain::inventory::{
     Exception, Finding, Judgement, Known, Line, Listed, ListedKind, Rules, Standards, Summary, judge,
 };
+use crate::domain::observed::ListedClient;
 use crate::domain::policy::Instance;
 use crate::store::StoreError;
 use crate::vendors::VendorError;
 use crate::vendors::zendesk::Zendesk;
-use crate::domain::observed::ListedClient;
 use grants::{Grants, Pages};
 use ledger::Ledger;
 

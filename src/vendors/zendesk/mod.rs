@@ -28,10 +28,7 @@ mod oauth_shapes;
 mod pages;
 mod shapes;
 
-<<<<<<< HEAD
-=======
 pub use audit_log::AuditQuery;
->>>>>>> main
 pub use login::Login;
 pub use oauth::NewClient;
 pub use oauth_shapes::{CreatedClient, Granted};

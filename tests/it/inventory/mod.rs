@@ -2,7 +2,8 @@
 
 use countersign::cli::inventory::{Format, Wish, ended, report};
 use countersign::cli::{ExitStatus, Failure};
-use countersign::domain::inventory::{Finding, Summary};
+use countersign::domain::inventory::{Finding, Line, ListedKind, Summary};
+use countersign::reconcile::inventory::take;
 use insta::assert_snapshot;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
@@ -85,32 +86,31 @@ async fn every_credential_is_listed_for_what_it_is() {
     ours       API token    10002      Integration … 9001 2026-12-01 …ompany/access-requests/-/issues/4
                ! unclaimed: handed over, and never used since
                ! idle: unused for 21 days; Zendesk ends it after 30
-    orphan     API token    10003      Zendesk Admin 9002 never      …ompany/access-requests/-/issues/3
+    orphan     API token    10004      Zendesk Admin 9002 never      …ompany/access-requests/-/issues/3
                ! orphan: named like an issued credential, but not in the ledger
                ! never_used: never used
                ! idle: unused for 21 days; Zendesk ends it after 30
-    exception  API token    10004      Zendesk Admin 9002 never      Zendesk Admin - nightly sync
+    exception  API token    10006      Zendesk Admin 9002 never      Zendesk Admin - nightly sync
                ! never_used: never used
                ! idle: unused for 21 days; Zendesk ends it after 30
-    foreign    API token    10005      Zendesk Admin 9002 never      Target - not by the one it names
+    foreign    API token    10008      Zendesk Admin 9002 never      Target - not by the one it names
                ! foreign: neither issued by a request nor an exception of the policy
                ! disguised: named like an exception, but created by somebody it does not name
                ! never_used: never used
                ! idle: unused for 21 days; Zendesk ends it after 30
+    own login  OAuth client 8001       9001               2026-12-22 countersign
+    own login  OAuth token  10010      9001               2026-12-22 of client 8001
 
     API tokens: 6 of 256
-    OAuth clients: 0, and not all could be read
-    OAuth tokens: 0, and not all could be read
-    Of these: ours 1, exception 1, orphan 1, foreign 3
+    OAuth clients: 1
+    OAuth tokens: 1
+    Of these: ours 1, own login 2, exception 1, orphan 1, foreign 3
           1 orphan: named like an issued credential, but not in the ledger
           3 foreign: neither issued by a request nor an exception of the policy
           1 disguised: named like an exception, but created by somebody it does not name
           1 unclaimed: handed over, and never used since
           4 never_used: never used
           6 idle: unused for 20 days or more; Zendesk ends API tokens after 30
-          2 unreadable: a list could not be read; nothing is known of what is on it
-    Could not be read: OAuth tokens: Zendesk has nothing there that we may see.
-    Could not be read: OAuth clients: Zendesk has nothing there that we may see.
     Zendesk ends every API token on 2027-04-30, 129 days from now.
     The usage of a whole account has no public API; an admin sees it in the Admin Center, under
     Account > Usage > API: http://sandbox/zendesk/global/admin/
@@ -129,6 +129,8 @@ async fn the_same_as_csv_is_safe_in_a_spreadsheet() {
     global,api_token,8101,foreign,,foreign never_used idle,Integration bot's own login,,,9001,Integration bot,true,2026-09-02T09:00:00Z,never,90,,,
     global,api_token,8102,foreign,,foreign,Admin's own scripts,,,9002,Zendesk Admin,true,2026-09-02T09:00:00Z,2026-12-01T09:00:00Z,0,,,
     global,api_token,10001,foreign,,foreign never_used,"'=HYPERLINK(""https://evil.example"")",,,9002,Zendesk Admin,true,2026-12-01T09:00:00Z,never,0,,,
+    global,oauth_client,8001,own_login,,,countersign,countersign,,9001,,true,2026-09-02T09:00:00Z,2026-12-01T09:00:00Z,0,,,
+    global,oauth_token,10003,own_login,,,,,8001,9001,,true,2026-12-01T09:00:00Z,2026-12-01T09:00:00Z,0,2026-12-01T09:30:00Z,,
     "#);
     house.leave().await;
 }
@@ -199,6 +201,7 @@ async fn taking_the_inventory_changes_nothing_and_costs_one_list_of_tokens() {
     assert_eq!(house.calls("zendesk", "GET", "api_tokens") - lists, 1);
     assert_eq!(writes(), written);
     assert_eq!(house.world()["zendesk"]["global"]["tokens"], before["zendesk"]["global"]["tokens"]);
+    assert_eq!(ended(&summaries, &[Finding::Orphan, Finding::Zombie]), ExitStatus::Done);
     assert_eq!(ended(&summaries, &[Finding::Foreign]), ExitStatus::Found);
     house.leave().await;
 }
@@ -212,5 +215,29 @@ async fn t42_a_naming_exception_hides_nobody_it_does_not_name() {
     assert_eq!(house.standing("Zendesk Admin - sync").await, ("exception".to_owned(), json!(["never_used"])));
     let (standing, findings) = house.standing("Target - hidden").await;
     assert_eq!((standing.as_str(), findings), ("foreign", json!(["foreign", "disguised", "never_used"])));
+    house.leave().await;
+}
+
+#[tokio::test]
+async fn thousands_of_credentials_cost_one_list_of_tokens_and_pages_of_a_hundred() {
+    let house = House::open().await;
+    let many = json!({"instance": "global", "api_tokens": 2046, "clients": 4999, "tokens_of_each_client": 1});
+    house.control("fill", many).await;
+    let calls = |path: &str| house.calls("zendesk", "GET", path);
+    let before = (calls("api_tokens"), calls("oauth/clients"), calls("oauth/tokens"));
+    // Lines are told one by one; only sums are kept of them.
+    let (mut lines, policy) = (0, house.service().context.policy().clone());
+    let mut tell = |_: &Line| lines += 1;
+    let summary = take(&house.service().context, &policy.instances[0], &mut tell).await.unwrap();
+    let listed = |kind| summary.listed[&kind];
+    assert_eq!(summary.tokens_of_limit(), Some((2048, 2048)));
+    assert_eq!(listed(ListedKind::OauthClient), 5000);
+    let tokens = listed(ListedKind::OauthToken);
+    assert!((4999..=5001).contains(&tokens), "{tokens}");
+    assert_eq!(lines, 2048 + 5000 + tokens);
+    assert_eq!(calls("api_tokens") - before.0, 1);
+    assert_eq!(calls("oauth/clients") - before.1, 50);
+    assert_eq!(calls("oauth/tokens") - before.2, tokens.div_ceil(100));
+    assert!(summary.findings.contains_key(&Finding::NearLimit));
     house.leave().await;
 }

@@ -87,10 +87,7 @@ async fn a_rename_and_a_reactivation_change_one_thing_each() {
 
 #[tokio::test]
 async fn a_list_that_may_not_be_whole_is_no_list() {
-    for rest in [
-        json!({"meta": {"has_more": true}}),
-        json!({"next_page": "https://company.example/2"}),
-    ] {
+    for rest in [json!({"meta": {"has_more": true}}), json!({"next_page": "https://company.example/2"})] {
         let (zendesk, _) = account(by_client(), move |_| {
             let mut body = json!({"api_tokens": []});
             body.as_object_mut().unwrap().extend(rest.as_object().unwrap().clone());
