@@ -20,6 +20,7 @@ mod projects;
 mod requests;
 mod rows;
 mod settings;
+mod sweeps;
 #[cfg(test)]
 mod testing;
 mod writer;
@@ -37,6 +38,7 @@ pub use leases::{Claim, Hold, Release};
 pub use orders::{NewOrder, Order};
 pub use projects::{NewProject, Project};
 pub use requests::{DueEnding, Endings, StoredRequest};
+pub use sweeps::{Listed, Place, Sweep};
 
 use chain::Chain;
 use marks::WaitingMark;

@@ -16,4 +16,5 @@ mod harness;
 mod memory;
 mod recovery;
 mod story;
+mod sweeping;
 mod threats;
