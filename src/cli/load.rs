@@ -7,6 +7,7 @@ use super::ConfigFile;
 use super::output::{ExitStatus, Failure};
 use crate::clock::{AdjustableClock, SharedClock, SystemClock, SystemRandomness};
 use crate::config::{Config, Environment};
+use crate::reconcile;
 use crate::service::{AssemblyError, Service, World};
 use crate::store::Store;
 use crate::vendors::http::Transport;
@@ -60,6 +61,26 @@ pub(super) async fn store(config: &Config) -> Result<Store, Failure> {
 /// The database alone, by another clock than the machine's.
 pub(super) async fn store_at(config: &Config, clock: SharedClock) -> Result<Store, Failure> {
     Ok(Store::open(&config.store.path, clock, &SystemRandomness, config.audit.key.clone()).await?)
+}
+
+/// What an operator should know whatever they look at: one line each.
+pub(super) async fn notices(store: &Store) -> Result<Vec<String>, Failure> {
+    let mut lines = Vec::new();
+    if let Some(why) = reconcile::halted(store).await? {
+        lines.push(format!("Nothing is issued anywhere: {why}. Look, then run `countersign adopt --all`."));
+    }
+    if let Some(pause) = reconcile::paused(store).await? {
+        lines.push(format!("Issuing is {}. `countersign resume` lets it go on.", super::pause::line(&pause)));
+    }
+    Ok(lines)
+}
+
+/// A reason as given with `--why`.
+pub(super) fn why(text: &str) -> Result<String, Failure> {
+    match text.trim() {
+        "" => Err(Failure::usage("--why: say in a few words why; it is kept in the audit chain")),
+        why => Ok(why.to_owned()),
+    }
 }
 
 /// The account the command runs under, as the operating system tells it: part of the evidence, not of a decision.

@@ -13,6 +13,7 @@ mod hand;
 mod mint;
 mod observe;
 mod parties;
+mod pause;
 mod remind;
 mod status;
 mod sweep;
@@ -29,7 +30,8 @@ use crate::store::{Change, Claim, Entry, Hold, NO_REQUEST, Release, StoreError};
 pub use adopt::{AdoptError, adopt_all};
 pub use approvers::{all as all_pins, trust_labels};
 pub use context::{Context, Labels, Parts};
-pub use observe::{Observation, look_only, observe};
+pub use observe::{Observation, halted, look_only, observe};
+pub use pause::{pause, paused, resume};
 pub use sweep::{Sweeper, sweep};
 pub use worker::{Step, Worker};
 

@@ -13,7 +13,7 @@ use crate::people::People;
 use crate::town::Town;
 
 /// How long healing may take: unanswered calls are looked for over some minutes, and theirs are seconds here.
-const HEALING: Duration = Duration::from_secs(180);
+const HEALING: Duration = Duration::from_mins(3);
 
 /// What there was to lose.
 #[derive(Debug, Default, Serialize)]

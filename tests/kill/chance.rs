@@ -1,4 +1,4 @@
-//! Chance that can be repeated from its seed (SplitMix64: Steele, Lea and Flood, 2014).
+//! Chance that can be repeated from its seed (`SplitMix64`: Steele, Lea and Flood, 2014).
 //!
 //! The seed repeats what is tried and when; what the processes and the machine make of it differs from run to run.
 

@@ -111,9 +111,10 @@ impl Crowd {
             let whim = luck.between(1, 40);
             match whim {
                 1 => {
-                    self.change("requester", iid, json!({"description": self.form("Something longer.")}))
-                        .await
+                    let form = self.form("Something longer.");
+                    self.change("requester", iid, json!({"description": form})).await;
                 }
+
                 2 => self.change("requester", iid, json!({"state_event": "close"})).await,
                 3 => self.change("provisioner", iid, json!({"add_labels": "provisioner-approved"})).await,
                 4 => self.change("requester", iid, json!({"add_labels": "manager-approved"})).await,

@@ -106,7 +106,7 @@ impl Town {
     pub(crate) async fn serve(&mut self) {
         self.begin_to_serve();
         let address = ready(self.serve.as_mut().unwrap()).await;
-        self.door = address.trim_start_matches("http://").to_owned();
+        address.trim_start_matches("http://").clone_into(&mut self.door);
     }
 
     /// SIGKILL, wherever it is.
