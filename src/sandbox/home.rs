@@ -30,7 +30,7 @@ pub fn write(sandbox: &Sandbox, directory: &Path) -> io::Result<()> {
         ("people.json", people),
     ];
     if let Some(account) = world.zendesk.get("global") {
-        let client = account.clients.iter().find(|client| client.identifier == CLIENT);
+        let client = account.clients.values().find(|client| client.identifier == CLIENT);
         secrets
             .push(("zendesk-global.secret", client.map(|client| client.secret.clone()).unwrap_or_default()));
     }
