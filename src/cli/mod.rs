@@ -13,6 +13,7 @@ mod labels;
 mod load;
 mod orders;
 pub mod output;
+mod pause;
 mod sandbox;
 mod serve;
 pub mod setup;
@@ -62,6 +63,13 @@ enum Command {
     Revoke(orders::Arguments),
     /// Try again what is blocked.
     Retry(orders::Arguments),
+    /// Issue nothing until `resume`. Approvals are taken and endings go on.
+    Pause(pause::Arguments),
+    /// Go on issuing.
+    Resume {
+        #[command(flatten)]
+        config: ConfigFile,
+    },
     /// Treat an older issue as a request, or go on after another installation was noticed.
     Adopt(adopt::Arguments),
     /// The approval labels.
@@ -94,6 +102,8 @@ pub async fn run(arguments: Arguments) -> Result<ExitStatus, Failure> {
         Command::Explain { issue, config } => Box::pin(explain::run(issue, config)).await,
         Command::Revoke(arguments) => Box::pin(orders::run(OrderKind::Revoke, arguments)).await,
         Command::Retry(arguments) => Box::pin(orders::run(OrderKind::Retry, arguments)).await,
+        Command::Pause(arguments) => pause::pause(arguments).await,
+        Command::Resume { config } => pause::resume(config).await,
         Command::Adopt(arguments) => Box::pin(adopt::run(arguments)).await,
         Command::Labels(command) => labels::run(command).await,
         Command::Directory(command) => directory::run(command).await,

@@ -4,6 +4,10 @@ use std::error::Error;
 use std::fmt::{self, Display};
 use std::io::Write as _;
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Data could not be written, and not because its reader went away.
+static LOST: AtomicBool = AtomicBool::new(false);
 
 /// How a command ended, for scripts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,7 +77,7 @@ impl Display for Failure {
 impl From<crate::store::StoreError> for Failure {
     fn from(error: crate::store::StoreError) -> Self {
         use crate::store::StoreError;
-        let failure = Self::unavailable("the database", &error);
+        let failure = Self { status: ExitStatus::Unavailable, message: chain(&error), hint: None };
         match error {
             // Trying again will not help: somebody must change the configuration or the program.
             StoreError::OtherKey | StoreError::OtherRelease(_) | StoreError::TooOld { .. } => {
@@ -109,8 +113,21 @@ fn chain(error: &dyn Error) -> String {
 
 /// A line of data.
 pub fn data(line: impl Display) {
-    // A reader that went away is no reason to fail: what was to be done is done.
-    let _ = writeln!(std::io::stdout(), "{line}");
+    // A reader that went away is no reason to fail: what was to be done is done. A full disk is.
+    if let Err(error) = writeln!(std::io::stdout(), "{line}")
+        && error.kind() != std::io::ErrorKind::BrokenPipe
+    {
+        LOST.store(true, Ordering::Relaxed);
+    }
+}
+
+/// The status to exit with: a command whose data could not be written has not done what was asked.
+pub fn in_the_end(status: ExitStatus) -> ExitStatus {
+    if !LOST.load(Ordering::Relaxed) {
+        return status;
+    }
+    say("what was to be shown could not all be written to standard output: is its disk full?");
+    ExitStatus::Unavailable
 }
 
 /// A line of words.

@@ -9,10 +9,11 @@ use sha2::{Digest as _, Sha256};
 
 use crate::domain::observed::Issue;
 use crate::domain::snapshot::IssueView;
+use crate::domain::terms::hex;
 
 const SETTLED: SignedDuration = SignedDuration::from_mins(2);
 
-/// Everything that GitLab's list shows of an issue and that a look reads, as a short digest.
+/// Everything that GitLab's list shows of an issue and that a look reads, as a digest.
 pub(super) fn appearance(issue: &Issue) -> String {
     let mut labels: Vec<&str> = issue.labels.iter().map(String::as_str).collect();
     labels.sort_unstable();
@@ -29,8 +30,7 @@ pub(super) fn appearance(issue: &Issue) -> String {
         issue.url,
         labels,
     ]);
-    let digest = Sha256::digest(shown.to_string().as_bytes());
-    digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    hex(&Sha256::digest(shown.to_string().as_bytes()))
 }
 
 /// What to keep of a complete look that began at `began`.

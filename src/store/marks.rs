@@ -53,21 +53,7 @@ impl Store {
         let marked = self
             .inner
             .writer
-            .run(|connection, now| {
-                Box::pin(async move {
-                    let done = sqlx::query(
-                        "UPDATE requests
-                         SET marks = marks + 1,
-                             swept = CASE WHEN next_look_at <= $1 THEN swept ELSE 1 END,
-                             next_look_at = CASE WHEN next_look_at < $1 THEN next_look_at ELSE $1 END
-                         WHERE phase NOT IN ('ended', 'refused', 'no_request', 'denied', 'withdrawn')",
-                    )
-                    .bind(now)
-                    .execute(connection)
-                    .await?;
-                    Ok(done.rows_affected())
-                })
-            })
+            .run(|connection, now| Box::pin(async move { unfinished(connection, now).await }))
             .await?;
         wake(&self.inner.wake, usize::try_from(marked).unwrap_or(BATCH));
         Ok(marked)
@@ -107,6 +93,21 @@ async fn commit(writer: &Writer, counts: BTreeMap<IssueKey, i64>) -> Result<(), 
         })
     });
     work.await
+}
+
+/// Marks whatever may still change, inside a transaction. How many.
+pub(super) async fn unfinished(connection: &mut SqliteConnection, now: i64) -> Result<u64, StoreError> {
+    let done = sqlx::query(
+        "UPDATE requests
+         SET marks = marks + 1,
+             swept = CASE WHEN next_look_at <= $1 THEN swept ELSE 1 END,
+             next_look_at = CASE WHEN next_look_at < $1 THEN next_look_at ELSE $1 END
+         WHERE phase NOT IN ('ended', 'refused', 'no_request', 'denied', 'withdrawn')",
+    )
+    .bind(now)
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected())
 }
 
 /// Marks inside a transaction, `times` times at once.

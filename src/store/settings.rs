@@ -3,7 +3,9 @@
 use sqlx::SqliteConnection;
 
 use super::Store;
+use super::audit::{self, Entry};
 use super::error::StoreError;
+use super::marks;
 
 impl Store {
     /// The value, if it was ever set.
@@ -22,17 +24,44 @@ impl Store {
         work.await
     }
 
+    /// Sets it, or removes it where there is no value, in one transaction with the entry that says who and why; all
+    /// that is unfinished is looked at then, so that every comment says so.
+    pub async fn change_setting(
+        &self,
+        name: &str,
+        value: Option<String>,
+        entry: Entry,
+    ) -> Result<(), StoreError> {
+        let (name, chain) = (name.to_owned(), self.inner.chain.clone());
+        let work = self.inner.writer.run(move |connection, now| {
+            Box::pin(async move {
+                match value {
+                    Some(value) => set(connection, &name, &value).await?,
+                    None => remove(connection, &name).await?,
+                }
+                audit::append(connection, &chain, vec![entry], now).await?;
+                marks::unfinished(connection, now).await
+            })
+        });
+        let marked = work.await?;
+        marks::wake(&self.inner.wake, usize::try_from(marked).unwrap_or(usize::MAX));
+        Ok(())
+    }
+
     /// Removes it; that it was not there is fine.
     pub async fn remove_setting(&self, name: &str) -> Result<(), StoreError> {
         let name = name.to_owned();
-        let work = self.inner.writer.run(move |connection, _| {
-            Box::pin(async move {
-                sqlx::query("DELETE FROM settings WHERE name = $1").bind(name).execute(connection).await?;
-                Ok(())
-            })
-        });
+        let work = self
+            .inner
+            .writer
+            .run(move |connection, _| Box::pin(async move { remove(connection, &name).await }));
         work.await
     }
+}
+
+async fn remove(connection: &mut SqliteConnection, name: &str) -> Result<(), StoreError> {
+    sqlx::query("DELETE FROM settings WHERE name = $1").bind(name).execute(connection).await?;
+    Ok(())
 }
 
 pub(super) async fn get(connection: &mut SqliteConnection, name: &str) -> Result<Option<String>, StoreError> {
@@ -58,7 +87,27 @@ pub(super) async fn set(
 
 #[cfg(test)]
 mod tests {
-    use crate::store::testing::Bench;
+    use jiff::SignedDuration;
+
+    use crate::store::testing::{Bench, entry};
+
+    #[tokio::test]
+    async fn a_change_is_written_down_and_looked_at_or_not_made_at_all() {
+        let bench = Bench::new().await;
+        bench.put(1, "awaiting_manager").await;
+        bench.clock.advance(SignedDuration::from_secs(1));
+        bench.store.change_setting("paused", Some("why".to_owned()), entry("paused", 0)).await.unwrap();
+        assert_eq!(bench.store.setting("paused").await.unwrap().as_deref(), Some("why"));
+        let row = bench.store.request(crate::store::testing::key(1)).await.unwrap().unwrap();
+        assert_eq!(row.next_look_at, Some(bench.now()));
+        let mut raw = bench.raw().await;
+        sqlx::query("CREATE TRIGGER full BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'no space'); END")
+            .execute(&mut raw)
+            .await
+            .unwrap();
+        bench.store.change_setting("paused", None, entry("resumed", 0)).await.unwrap_err();
+        assert_eq!(bench.store.setting("paused").await.unwrap().as_deref(), Some("why"));
+    }
 
     #[tokio::test]
     async fn a_setting_is_set_replaced_and_removed() {

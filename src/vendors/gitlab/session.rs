@@ -168,7 +168,7 @@ impl GitLab {
         let mut found = Vec::new();
         let mut place = Place::BEGINNING;
         while place.before() < LONGEST_LIST {
-            let page = self.ask_page(operation, endpoint, place, &keep).await?;
+            let page = self.ask_page(operation, (endpoint, place), &keep).await?;
             found.extend(page.items);
             match page.next {
                 None => return Ok(found),
@@ -183,8 +183,7 @@ impl GitLab {
     pub(super) async fn ask_page<T: DeserializeOwned + 'static, K>(
         &self,
         operation: &'static str,
-        endpoint: &(impl Endpoint + Sync),
-        mut place: Place,
+        (endpoint, mut place): (&(impl Endpoint + Sync), Place),
         keep: impl Fn(T) -> Option<K> + Send + Sync,
     ) -> Result<PageOf<K>, VendorError> {
         loop {

@@ -52,7 +52,7 @@ impl GitLab {
         let endpoint = UpdatedIssues { project, since, created_after };
         let kept = |issue: shapes::Issue| Some(keep(issue.into()));
         let place = Page { number: page.max(1), size: page_size.max(1) };
-        let page = self.ask_page("issues_updated_since", &endpoint, place, kept).await?;
+        let page = self.ask_page("issues_updated_since", (&endpoint, place), kept).await?;
         let gone = total.zip(page.total).map_or(0, |(before, now)| before.saturating_sub(now));
         let next = page.next.map(|next| {
             let number = next.number.saturating_sub(gone.div_ceil(next.size)).max(1);

@@ -1,7 +1,7 @@
 //! What stories of handing over, recovery and ending need besides: the vendors' books, a death, a broken database.
 
 use std::fmt::Debug;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use countersign::cli::setup::{Wish, set_up};
 use countersign::domain::snapshot::OrderKind;
@@ -173,6 +173,7 @@ impl House {
     /// A backup of the database as it is now.
     pub(crate) async fn backup(&self) -> PathBuf {
         let file = self.path("backup.sqlite");
+        let _ = std::fs::remove_file(&file);
         self.sql(&format!("VACUUM INTO '{}'", file.display())).await;
         file
     }
@@ -207,7 +208,12 @@ impl House {
 
     /// Somebody else at the database.
     pub(crate) async fn sql(&self, statement: &str) {
-        let url = format!("sqlite://{}", self.path("countersign.db").display());
+        Self::sql_on(&self.path("countersign.db"), statement).await;
+    }
+
+    /// Somebody at any database.
+    pub(crate) async fn sql_on(file: &Path, statement: &str) {
+        let url = format!("sqlite://{}", file.display());
         let mut connection = SqliteConnection::connect(&url).await.unwrap();
         sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut connection).await.unwrap();
         connection.close().await.unwrap();
