@@ -111,6 +111,7 @@ fn migrator() -> Migrator {
         migration(3, "directory pins", include_str!("migrations/0003_directory_pins.sql")),
         migration(14, "inventory", include_str!("migrations/0014_inventory.sql")),
         migration(15, "retirements", include_str!("migrations/0015_retirements.sql")),
+        migration(16, "sweeps", include_str!("migrations/0016_sweeps.sql")),
     ])
 }
 

@@ -25,6 +25,7 @@ mod requests;
 mod retirements;
 mod rows;
 mod settings;
+mod sweeps;
 #[cfg(test)]
 pub(crate) mod testing;
 mod verify;
@@ -47,6 +48,7 @@ pub use orders::{NewOrder, Order};
 pub use projects::{NewProject, Project};
 pub use requests::{DueEnding, Endings, StoredRequest};
 pub use retirements::Retirement;
+pub use sweeps::{Listed, Place, Sweep};
 pub use verify::{Verifier, VerifyError};
 
 use chain::Chain;

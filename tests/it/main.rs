@@ -19,4 +19,5 @@ mod memory;
 mod recovery;
 mod stopping;
 mod story;
+mod sweeping;
 mod threats;
