@@ -40,6 +40,9 @@ const ALL: &[(i64, &str, Texts)] = &[
         },
     ),
     (3, "directory pins", both(include_str!("migrations/0003_directory_pins.sql"))),
+    (14, "inventory", both(include_str!("migrations/0014_inventory.sql"))),
+    (15, "retirements", both(include_str!("migrations/0015_retirements.sql"))),
+    (16, "sweeps", both(include_str!("migrations/0016_sweeps.sql"))),
 ];
 
 /// Migrates inside a transaction that other processes wait for.

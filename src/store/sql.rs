@@ -244,6 +244,11 @@ impl Scalar {
         self.0.fetch_optional(on).await?.map(|row| row.first()).transpose()
     }
 
+    /// The values of all rows.
+    pub(super) async fn fetch_all<T: Column>(self, on: impl Into<Target<'_>>) -> Result<Vec<T>, sqlx::Error> {
+        self.0.fetch_all(on).await?.iter().map(Row::first).collect()
+    }
+
     /// The value of the one row that there must be.
     pub(super) async fn fetch_one<T: Column>(self, on: impl Into<Target<'_>>) -> Result<T, sqlx::Error> {
         self.fetch_optional(on).await?.ok_or(sqlx::Error::RowNotFound)

@@ -116,13 +116,6 @@ impl Raw {
             Self::Postgres(connection) => text.execute(connection).await.map(drop),
         }
     }
-
-    pub(super) async fn number(&mut self, text: &'static str) -> i64 {
-        match self {
-            Self::Sqlite(connection) => sqlx::query_scalar(text).fetch_one(connection).await.unwrap(),
-            Self::Postgres(connection) => sqlx::query_scalar(text).fetch_one(connection).await.unwrap(),
-        }
-    }
 }
 
 impl Bench {
@@ -206,6 +199,13 @@ impl Bench {
 
     pub(super) async fn claim(&self, iid: i64) -> Claim {
         self.store.claim_one("worker", key(iid), LEASE).await.unwrap().unwrap()
+    }
+
+    /// Marks these issues.
+    pub(super) async fn mark(&self, iids: std::ops::Range<i64>) {
+        for iid in iids {
+            self.store.mark(key(iid)).await.unwrap();
+        }
     }
 
     /// A row in that phase that is not due.
