@@ -10,7 +10,7 @@ fn main() -> ExitCode {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.expect("an operating system that gives no threads cannot run this program at all");
     match runtime.block_on(cli::run(arguments)) {
-        Ok(status) => status.into(),
+        Ok(status) => cli::output::in_the_end(status).into(),
         Err(failure) => {
             cli::output::fail(&failure);
             failure.status.into()

@@ -11,7 +11,7 @@ use crate::store::Entry;
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     /// The issue: its URL, `PROJECT_ID#NUMBER`, or its number.
-    #[arg(required_unless_present = "all", conflicts_with = "all")]
+    #[arg(conflicts_with = "all")]
     issue: Option<String>,
     /// Go on after a twin or a restored backup was noticed: all comments become this installation's.
     #[arg(long)]
@@ -21,6 +21,12 @@ pub(super) struct Arguments {
 }
 
 pub(super) async fn run(arguments: Arguments) -> Result<ExitStatus, Failure> {
+    if arguments.issue.is_none() && !arguments.all {
+        return Err(Failure::usage("adopt what? Name the issue that is to be a request").hint(
+            "after another installation or a restored backup was noticed it is `countersign adopt --all`; first read \
+             docs/OPERATIONS.md, \"Halted\"",
+        ));
+    }
     let config = load::config(&arguments.config)?;
     let service = load::service(&config).await?;
     let Some(text) = arguments.issue else {

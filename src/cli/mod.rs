@@ -8,11 +8,13 @@ mod audit;
 mod demo;
 mod directory;
 mod explain;
+pub mod inventory;
 mod issue;
 mod labels;
 mod load;
 mod orders;
 pub mod output;
+mod pause;
 mod sandbox;
 mod serve;
 pub mod setup;
@@ -65,8 +67,17 @@ enum Command {
     Revoke(orders::Arguments),
     /// Try again what is blocked.
     Retry(orders::Arguments),
+    /// Issue nothing until `resume`. Approvals are taken and endings go on.
+    Pause(pause::Arguments),
+    /// Go on issuing.
+    Resume {
+        #[command(flatten)]
+        config: ConfigFile,
+    },
     /// Treat an older issue as a request, or go on after another installation was noticed.
     Adopt(adopt::Arguments),
+    /// List every credential at Zendesk against the ledger and the naming standards. Reading changes nothing.
+    Inventory(inventory::Arguments),
     /// The approval labels.
     #[command(subcommand)]
     Labels(labels::Command),
@@ -98,7 +109,10 @@ pub async fn run(arguments: Arguments) -> Result<ExitStatus, Failure> {
         Command::Explain { issue, config } => Box::pin(explain::run(issue, config)).await,
         Command::Revoke(arguments) => Box::pin(orders::run(OrderKind::Revoke, arguments)).await,
         Command::Retry(arguments) => Box::pin(orders::run(OrderKind::Retry, arguments)).await,
+        Command::Pause(arguments) => pause::pause(arguments).await,
+        Command::Resume { config } => pause::resume(config).await,
         Command::Adopt(arguments) => Box::pin(adopt::run(arguments)).await,
+        Command::Inventory(arguments) => Box::pin(inventory::run(arguments)).await,
         Command::Labels(command) => labels::run(command).await,
         Command::Directory(command) => directory::run(command).await,
         Command::Audit(command) => audit::run(command).await,

@@ -33,19 +33,21 @@ pub(super) struct Arguments {
 }
 
 pub(super) async fn run(kind: OrderKind, arguments: Arguments) -> Result<ExitStatus, Failure> {
-    let why = arguments.why.trim().to_owned();
-    if why.is_empty() {
-        return Err(Failure::usage("--why: say in a few words why; it is kept in the audit chain"));
-    }
+    let why = load::why(&arguments.why)?;
     let config = load::config(&arguments.config)?;
     let service = load::service(&config).await?;
     let store = service.context.store();
     let key = issue::find(store, &arguments.issue).await?;
-    if store.request(key).await?.and_then(|request| request.record).is_none() {
+    let Some(record) = store.request(key).await?.and_then(|request| request.record) else {
         return Err(Failure::usage(format!(
             "{key} is no request that was seen; there is nothing to {}",
             kind.key()
         )));
+    };
+    if kind == OrderKind::Retry && !matches!(record.phase, Phase::Blocked { .. }) {
+        return Err(Failure::usage(format!("{key} is not blocked: there is nothing to try again")).hint(
+            format!("it is {}; `countersign explain {key}` says what it waits for", record.phase.key()),
+        ));
     }
     store.give_order(NewOrder { key, kind, why, by: load::operator() }).await?;
     say("The order is written down.");

@@ -4,6 +4,10 @@ use std::error::Error;
 use std::fmt::{self, Display};
 use std::io::Write as _;
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Data could not be written, and not because its reader went away.
+static LOST: AtomicBool = AtomicBool::new(false);
 
 /// How a command ended, for scripts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,6 +20,8 @@ pub enum ExitStatus {
     Usage,
     /// 3: a vendor or the database did not answer.
     Unavailable,
+    /// 4: it was done, and it found what `--fail-on` names.
+    Found,
 }
 
 impl From<ExitStatus> for ExitCode {
@@ -25,6 +31,7 @@ impl From<ExitStatus> for ExitCode {
             ExitStatus::NotTrue => 1,
             ExitStatus::Usage => 2,
             ExitStatus::Unavailable => 3,
+            ExitStatus::Found => 4,
         })
     }
 }
@@ -73,7 +80,7 @@ impl Display for Failure {
 impl From<crate::store::StoreError> for Failure {
     fn from(error: crate::store::StoreError) -> Self {
         use crate::store::StoreError;
-        let failure = Self::unavailable("the database", &error);
+        let failure = Self { status: ExitStatus::Unavailable, message: chain(&error), hint: None };
         match error {
             // Trying again will not help: somebody must change the configuration or the program.
             StoreError::OtherKey | StoreError::OtherRelease(_) | StoreError::TooOld { .. } => {
@@ -109,8 +116,40 @@ fn chain(error: &dyn Error) -> String {
 
 /// A line of data.
 pub fn data(line: impl Display) {
-    // A reader that went away is no reason to fail: what was to be done is done.
-    let _ = writeln!(std::io::stdout(), "{line}");
+    // A reader that went away is no reason to fail: what was to be done is done. A full disk is.
+    let _ = noted(writeln!(std::io::stdout(), "{line}"));
+}
+
+/// The status to exit with: a command whose data could not be written has not done what was asked.
+pub fn in_the_end(status: ExitStatus) -> ExitStatus {
+    if !LOST.load(Ordering::Relaxed) {
+        return status;
+    }
+    say("what was to be shown could not all be written to standard output: is its disk full?");
+    ExitStatus::Unavailable
+}
+
+/// Where data goes that is written as it comes. What is lost on the way tells in the exit status, as with [`data`].
+#[derive(Debug)]
+pub(super) struct Stream;
+
+impl std::io::Write for Stream {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        noted(std::io::stdout().write(bytes))
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        noted(std::io::stdout().flush())
+    }
+}
+
+fn noted<T>(written: std::io::Result<T>) -> std::io::Result<T> {
+    if let Err(error) = &written
+        && !matches!(error.kind(), std::io::ErrorKind::BrokenPipe | std::io::ErrorKind::Interrupted)
+    {
+        LOST.store(true, Ordering::Relaxed);
+    }
+    written
 }
 
 /// A line of words.

@@ -30,6 +30,9 @@ pub(super) async fn run(arguments: Arguments) -> Result<ExitStatus, Failure> {
         bound.map_err(|error| Failure::unavailable(format_args!("cannot listen on {address}"), &error))?;
     data(json!({"listening": format!("http://{address}")}));
     tracing::info!(%address, "ready");
+    for notice in load::notices(service.context.store()).await? {
+        tracing::warn!("{notice}");
+    }
     let served = service.run(listener, stop).await;
     served.map_err(|error| Failure::unavailable("the door", &error))?;
     Ok(ExitStatus::Done)

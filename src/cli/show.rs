@@ -8,6 +8,9 @@ use crate::store::{Store, StoredEntry, StoredRequest};
 
 pub(super) async fn run(issue: Option<String>, config: ConfigFile) -> Result<ExitStatus, Failure> {
     let store = load::store(&load::config(&config)?).await?;
+    for line in load::notices(&store).await? {
+        say(line);
+    }
     match issue {
         None => all(&store).await?,
         Some(text) => one(&store, &text).await?,

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::ids::{CredentialId, UserId};
 use super::record::{Attempt, Record};
+use super::snapshot::Pause;
 use super::terms::Terms;
 
 /// What follows from one look.
@@ -109,6 +110,8 @@ pub struct Status {
     pub provisioner_groups: Vec<String>,
     /// Nothing may be issued anywhere.
     pub halted: bool,
+    /// A person stopped issuing for a while.
+    pub paused: Option<Pause>,
     /// Labels are no longer taken off for a while.
     pub removals_capped: bool,
     /// An earlier credential must be gone before anything new can begin.

@@ -281,6 +281,8 @@ pub enum TakeAwayReason {
     Unanswered,
     /// The issue is gone or was taken back.
     RequestGone,
+    /// Issuing was stopped, by a person or by a twin that was found, before it was handed over.
+    Stopped,
     /// The end of an active credential.
     Ending,
 }

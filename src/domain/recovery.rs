@@ -17,7 +17,8 @@ pub fn ours<'a>(attempt: &Attempt, ledger: &[Attempt], listing: &'a [ListedToken
     let earliest = attempt.intent_at.saturating_sub(SKEW).unwrap_or(attempt.intent_at);
     let known = |token: &ListedToken| ledger.iter().any(|other| other.credential == Some(token.id));
     let is_ours = |token: &&ListedToken| {
-        (token.name == attempt.name || (planted::is(Bug::OursByPrefix) && token.name.starts_with(&attempt.name)))
+        (token.name == attempt.name
+            || (planted::is(Bug::OursByPrefix) && token.name.starts_with(&attempt.name)))
             && token.creator == Some(attempt.owner)
             && !attempt.listed_before.contains(&token.id)
             && token.created_at.is_some_and(|created| created >= earliest)

@@ -25,6 +25,8 @@ pub struct Snapshot {
     pub adopted: bool,
     /// Why nothing may be issued anywhere, if so.
     pub halted: Option<String>,
+    /// A person stopped issuing for a while, if so.
+    pub paused: Option<Pause>,
     /// Our own GitLab account.
     pub ourselves: UserId,
     /// The issue.
@@ -58,6 +60,17 @@ pub struct Snapshot {
     pub listing: Option<Result<Vec<ListedToken>, Doubt>>,
     /// The attempt whose secret this process holds.
     pub in_hand: Option<u32>,
+}
+
+/// A person stopped issuing; endings go on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pause {
+    /// Their words.
+    pub why: String,
+    /// Who, as the command line knew them.
+    pub by: String,
+    /// Since when.
+    pub since: Timestamp,
 }
 
 /// The project of an issue.
@@ -295,6 +308,11 @@ impl Parties {
 }
 
 impl Snapshot {
+    /// Whether anything may be issued now: neither halted nor paused.
+    pub fn may_issue(&self) -> bool {
+        self.halted.is_none() && self.paused.is_none()
+    }
+
     /// Whether the issue is there and open.
     pub fn open_issue(&self) -> Option<&Issue> {
         match &self.issue {

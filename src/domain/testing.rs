@@ -19,7 +19,7 @@ use super::plan::{Action, Mint, Plan};
 use super::policy::{Instance, OnIncomplete, Pin, Pins, Policy};
 use super::record::{Attempt, AttemptState, Authority, Delivery, Record, Slot};
 use super::snapshot::{
-    Doubt, IssueView, Manager, Order, OrderKind, Origin, Parties, Person, Project, Snapshot,
+    Doubt, IssueView, Manager, Order, OrderKind, Origin, Parties, Pause, Person, Project, Snapshot,
 };
 use super::terms::{Kind, Terms};
 
@@ -93,6 +93,7 @@ pub(crate) fn policy() -> Policy {
         provisioners,
         provisioner_groups: vec![],
         name_template: "{issue_url}".to_owned(),
+        exceptions: vec![],
     };
     Policy {
         projects: vec!["company/access-requests".to_owned()],
@@ -308,6 +309,12 @@ impl Look {
         self
     }
 
+    pub(crate) fn paused(mut self) -> Self {
+        let (why, by) = ("an incident".to_owned(), "operator".to_owned());
+        self.snapshot.paused = Some(Pause { why, by, since: self.now });
+        self
+    }
+
     pub(crate) fn ordered(mut self, kind: OrderKind) -> Self {
         let id = format!("order{}", self.snapshot.orders.len());
         let (why, by) = ("because".to_owned(), "operator".to_owned());
@@ -431,6 +438,7 @@ fn sound() -> Snapshot {
         project: Project { set_up_at: Some(time("2026-11-01T00:00Z")), pins: Some(pins()), pins_doubt: None },
         adopted: false,
         halted: None,
+        paused: None,
         ourselves: OURSELVES,
         issue: IssueView::Seen(Box::new(Issue {
             id: ISSUE,

@@ -16,10 +16,10 @@ use crate::vendors::VendorError;
 #[derive(Debug, thiserror::Error)]
 pub enum AdoptError {
     /// The database.
-    #[error("the database")]
+    #[error(transparent)]
     Store(#[from] StoreError),
     /// GitLab.
-    #[error("{0}")]
+    #[error(transparent)]
     Vendor(#[from] VendorError),
 }
 

@@ -114,7 +114,7 @@ async fn not_made(work: &mut Work<'_>, mut attempt: Attempt, error: &VendorError
                 .iter()
                 .rev()
                 .skip(1)
-                .take_while(|one| one.state == AttemptState::NotMade)
+                .take_while(|one| one.state == AttemptState::NotMade && one.generation == attempt.generation)
                 .count()
                 .try_into()
                 .unwrap_or(u32::MAX);

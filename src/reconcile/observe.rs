@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::context::Context;
+use super::pause::paused;
 use super::{approvers, parties};
 use crate::domain::comment::{Seal, fingerprint, read_seal};
 use crate::domain::form::carries_marker;
@@ -22,6 +23,11 @@ use crate::vendors::VendorError;
 
 /// Setting: why nothing may be issued anywhere.
 pub(super) const HALTED: &str = "halted";
+
+/// Why nothing may be issued anywhere until a person adopts, if so.
+pub async fn halted(store: &crate::store::Store) -> Result<Option<String>, StoreError> {
+    store.setting(HALTED).await
+}
 
 /// A snapshot, and our comment as it stands.
 #[derive(Debug)]
@@ -113,6 +119,7 @@ async fn remembered(context: &Context, claim: Memory) -> Result<Snapshot, StoreE
         project,
         adopted: claim.adopted,
         halted: store.setting(HALTED).await?,
+        paused: paused(store).await?,
         ourselves: UserId::default(),
         issue: IssueView::Unknown,
         events: Vec::new(),

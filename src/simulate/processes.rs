@@ -6,8 +6,8 @@
 
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 
 use axum::Router;
@@ -18,7 +18,7 @@ use super::gate::Place;
 use super::scene::{Fault, Scene};
 use super::trouble::Target;
 use crate::clock::{AdjustableClock, Clock};
-use crate::reconcile::{Step, Worker, sweep};
+use crate::reconcile::{Rounds, Step, Sweeper, Worker};
 use crate::service::{Service, World};
 use crate::vendors::http::Transport;
 
@@ -102,6 +102,7 @@ pub(super) struct Running {
     pub(super) door: Router,
     pub(super) lanes: Vec<Lane>,
     workers: Vec<Worker>,
+    rounds: Arc<Mutex<Rounds>>,
     /// Begun sweeping then, and how often people had done something until then.
     pub(super) swept: Option<(Timestamp, u64)>,
     /// Ends by itself then.
@@ -158,7 +159,8 @@ impl Scene {
         let workers = (0..WORKERS).map(|_| Worker::new(Arc::clone(&service.context))).collect();
         let lanes = (0..=SWEEPER).map(|_| Lane::default()).collect();
         let door = crate::web::router(service.door.clone());
-        let running = Running { service, door, lanes, workers, swept: None, leaves_at: None };
+        let running =
+            Running { service, door, lanes, workers, rounds: Arc::default(), swept: None, leaves_at: None };
         self.processes[number].running = Some(running);
         self.counts.starts += 1;
         self.stirred += 1;
@@ -189,14 +191,14 @@ impl Scene {
         let Some(running) = self.processes[place.process].running.as_mut() else { return };
         let context = Arc::clone(&running.service.context);
         let work: Work = if place.lane == SWEEPER {
-            let first = running.swept.is_none();
             running.swept = Some((now, people));
             self.counts.sweeps += 1;
+            let (sweeper, kept) = (Sweeper { context, every: SWEEP_EVERY }, Arc::clone(&running.rounds));
             Box::pin(tokio::task::unconstrained(async move {
-                let marked =
-                    if first { context.store().mark_all_unfinished().await.map(drop) } else { Ok(()) };
-                sweep(&context, false).await;
-                if marked.is_ok() { Came::Swept } else { Came::ToGrief }
+                let mut rounds = *kept.lock().unwrap_or_else(PoisonError::into_inner);
+                sweeper.round(&mut rounds).await;
+                *kept.lock().unwrap_or_else(PoisonError::into_inner) = rounds;
+                Came::Swept
             }))
         } else {
             let worker = running.workers[place.lane].clone();

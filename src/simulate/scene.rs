@@ -30,9 +30,9 @@ use crate::sandbox::in_process::InProcess;
 /// Turns in which a scene must have come to rest.
 const TURNS: usize = 6000;
 /// So many stops are made to the minute while time passes …
-const PATIENT: usize = 40;
+const PATIENT: usize = 16;
 /// … and after them one this often at most.
-const STRIDE: SignedDuration = SignedDuration::from_hours(6);
+const STRIDE: SignedDuration = SignedDuration::from_hours(12);
 
 /// The simulation itself could not go on: no verdict about the program.
 #[derive(Debug)]

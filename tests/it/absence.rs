@@ -138,7 +138,7 @@ async fn it_is_said_at_once_when_nobody_could_give_an_approval() {
             .await;
     let iid = waiting(&house).await;
     assert_snapshot!(awaited(&house, iid).await, @"
-    **Nothing can be issued now**, because something is not certain. It is looked at again by itself:
+    **Nothing can be issued now**, because something is missing. It is looked at again by itself:
 
     - Nobody can give the provisioner's approval: whoever could is the author, the requester, or already the other approver. An operator can name a delegate or another provisioner.
     ");

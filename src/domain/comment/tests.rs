@@ -189,10 +189,10 @@ fn what_is_not_certain() {
         look.snapshot.parties.manager = Err(Doubt::NotInDirectory { who: Role::Manager });
         look.snapshot.parties.slack = Err(Doubt::NotOnSlack);
     });
-    insta::assert_snapshot!(next(&look), @r"
+    insta::assert_snapshot!(next(&look), @"
     #### Access request: Waiting for the manager
 
-    **Nothing can be issued now**, because something is not certain. It is looked at again by itself:
+    **Nothing can be issued now**, because something is missing. It is looked at again by itself:
 
     - Slack has nobody with the requester's address in the directory: one of the two must be corrected.
     - The directory does not know the manager: whoever keeps it can add them.

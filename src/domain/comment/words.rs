@@ -39,7 +39,20 @@ pub fn next_step(view: &View<'_>) -> Vec<String> {
                 .to_owned(),
         );
     }
+    if let Some(pause) = view.status.paused.as_ref().filter(|_| waits_for_issuing(&view.record.phase)) {
+        paragraphs.push(format!(
+            "**Issuing is paused** by an operator since {}: {}. Nothing is lost: approvals are taken as usual, and it goes \
+             on by itself after `countersign resume`.",
+            text::time(pause.since),
+            text::quote(&pause.why)
+        ));
+    }
     paragraphs
+}
+
+/// Whether something may still be issued for it.
+fn waits_for_issuing(phase: &Phase) -> bool {
+    !is_over(phase) && !matches!(phase, Phase::Active { .. } | Phase::Ending { .. })
 }
 
 /// Whether nothing of this request waits for anything to be issued.
@@ -77,7 +90,11 @@ fn awaiting(view: &View<'_>, since: jiff::Timestamp, manager: bool) -> Vec<Strin
     let doubts = &view.record.doubts;
     if !doubts.is_empty() {
         let lines: Vec<String> = doubts.iter().map(|one| format!("- {}", doubt(one))).collect();
-        let opening = "**Nothing can be issued now**, because something is not certain. It is looked at again by itself:";
+        let opening = if doubts.iter().all(is_missing) {
+            "**Nothing can be issued now**, because something is missing. It is looked at again by itself:"
+        } else {
+            "**Nothing can be issued now**, because something is not certain. It is looked at again by itself:"
+        };
         return vec![opening.to_owned(), lines.join("\n")];
     }
     let (who, label) = if manager {
@@ -92,6 +109,11 @@ fn awaiting(view: &View<'_>, since: jiff::Timestamp, manager: bool) -> Vec<Strin
     )];
     paragraphs.extend(view.record.reminders.iter().map(|reminder| reminded(view, reminder)));
     paragraphs
+}
+
+/// Whether it is known what is wrong, and somebody must put it right; not that something could not be asked.
+fn is_missing(doubt: &Doubt) -> bool {
+    !matches!(doubt, Doubt::DirectoryUnreachable | Doubt::Unreachable { .. } | Doubt::NoForm)
 }
 
 /// `@kim, the manager,`; and who may act for them, if anybody may.
@@ -144,12 +166,15 @@ fn issuing(view: &View<'_>, since: jiff::Timestamp) -> String {
             attempt.failures
         );
     }
-    match view.attempts.last().filter(|attempt| attempt.state == AttemptState::NotMade) {
+    let refused = |attempt: &&Attempt| {
+        attempt.state == AttemptState::NotMade && attempt.generation == view.record.generation
+    };
+    match view.attempts.last().filter(refused) {
         Some(_) => format!(
             "Both approved. Waiting for Zendesk since {}: it takes no calls just now.",
             text::time(since)
         ),
-        None if view.status.halted => "Both approved.".to_owned(),
+        None if view.status.halted || view.status.paused.is_some() => "Both approved.".to_owned(),
         None => "Both approved. The credential is being made.".to_owned(),
     }
 }

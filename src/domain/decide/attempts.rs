@@ -91,6 +91,9 @@ impl Draft<'_> {
             self.take_away(place, TakeAwayReason::SecretLost);
         } else if !self.wanted() {
             self.take_away(place, TakeAwayReason::RequestGone);
+        } else if !self.snapshot.may_issue() {
+            // Rule 8: nothing is issued. What nobody has yet is made anew when it goes on.
+            self.take_away(place, TakeAwayReason::Stopped);
         } else if self.now.duration_since(minted_at) >= IN_HAND {
             self.take_away(place, TakeAwayReason::DeliveryTooSlow);
         } else {

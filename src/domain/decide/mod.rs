@@ -7,6 +7,7 @@
 mod approvals;
 mod attempts;
 mod endings;
+mod evidence;
 mod reminders;
 #[cfg(test)]
 mod tests;
@@ -114,6 +115,7 @@ impl<'a> Draft<'a> {
             next_look: None,
         };
         draft.status.halted = snapshot.halted.is_some();
+        draft.status.paused.clone_from(&snapshot.paused);
         if snapshot.record.is_none() {
             let detail = json!({"url": draft.record.url, "author": draft.record.author});
             draft.event("request.seen", detail);

@@ -1,5 +1,6 @@
 //! What is new: the form, the two approvals, and whether to mint.
 
+use jiff::Timestamp;
 use serde_json::json;
 
 use super::{DOUBT, Draft};
@@ -299,15 +300,13 @@ impl Draft<'_> {
         let listed_before: Vec<CredentialId> =
             listing.iter().filter(|token| token.name == terms.name).map(|token| token.id).collect();
         self.wait(Phase::Issuing { since }, Vec::new());
-        if self.snapshot.halted.is_some() {
+        if !self.snapshot.may_issue() {
             return self.look_in(DOUBT);
         }
         if self.tried_enough() {
             return self.enter(Phase::Blocked { since, why: BlockReason::TooManyAttempts });
         }
-        if let Some(ready) =
-            self.attempts.last().and_then(|last| last.not_before).filter(|ready| *ready > self.now)
-        {
+        if let Some(ready) = self.put_off() {
             return self.look_at(ready);
         }
         let number = self.attempts.iter().map(|attempt| attempt.number).max().unwrap_or(0) + 1;
@@ -332,6 +331,14 @@ impl Draft<'_> {
             token.active && token.name == terms.name && token.creator == Some(terms.owner)
         };
         listing.iter().filter(alive).any(|token| !known(token))
+    }
+
+    /// Until when Zendesk is not to be asked again. Neither an earlier generation's wait counts, nor one that a person
+    /// ended by saying "try again".
+    fn put_off(&self) -> Option<Timestamp> {
+        let last = self.attempts.last()?;
+        let counts = last.generation == self.record.generation && last.number > self.record.attempt_floor;
+        last.not_before.filter(|ready| counts && *ready > self.now)
     }
 
     fn tried_enough(&self) -> bool {

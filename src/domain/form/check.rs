@@ -37,6 +37,7 @@ pub fn check(answers: &Answers, policy: &Policy, now: Timestamp) -> Result<Form,
     let remove_on = remove_on(&mut faults, policy, now, kind);
     let requester = faults.optional(Field::Requester);
     faults.too_long();
+    faults.name_repeated_once();
     faults.list.sort_by_key(|fault| fault.field);
     let whole = || Some((instance?, kind?, purpose?, admin_access?, remove_on?));
     match whole() {
@@ -91,6 +92,22 @@ impl<'a> Faults<'a> {
         let answers = self.answers;
         for field in &answers.repeated {
             self.add(*field, "this part more than once", "each part once");
+        }
+    }
+
+    /// What stands under a title that is there twice is of two parts; nothing else can be said of it.
+    fn name_repeated_once(&mut self) {
+        for field in &self.answers.repeated {
+            let about = |fault: &Fault| fault.field == Some(*field);
+            let essential = self.list.iter().any(|fault| about(fault) && fault.essential);
+            let place = self.list.iter().position(about);
+            let mut index = 0;
+            self.list.retain_mut(|fault| {
+                let kept = !about(fault) || Some(index) == place;
+                fault.essential |= about(fault) && essential;
+                index += 1;
+                kept
+            });
         }
     }
 

@@ -11,6 +11,7 @@ use comrak::nodes::{AstNode, NodeValue};
 use comrak::{Arena, Options, parse_document};
 
 use super::{Field, Titles};
+use crate::planted::{self, Bug};
 
 /// Lists within lists deeper than this are not read.
 const DEPTH: usize = 6;

@@ -82,7 +82,9 @@ impl Scene {
             return Ok(());
         };
         let keys: Vec<_> = self.issues.values().map(|issue| key(*issue)).collect();
-        store.mark_many(&keys).await.map_err(Fault::of)?;
+        for key in keys {
+            store.mark(key).await.map_err(Fault::of)?;
+        }
         self.stirred += 1;
         let before = self.sandbox.world.calls.len();
         let mut chance = super::super::chance::Chance::new(self.seed);

@@ -175,7 +175,10 @@ async fn a_last_edit_has_its_time_and_its_editor() {
     assert_eq!(log.lock().unwrap()[0].json()["variables"]["id"], "gid://gitlab/WorkItem/70");
     let exact = "2026-11-22T11:59:59.250Z";
     let by_a_ghost = always(work_item(&json!([{ "lastEditedAt": exact, "lastEditedBy": null }]))).0;
-    assert_eq!(by_a_ghost.last_edit(IssueId(70)).await, Ok(Some(Edit { at: exact.parse().unwrap(), by: None })));
+    assert_eq!(
+        by_a_ghost.last_edit(IssueId(70)).await,
+        Ok(Some(Edit { at: exact.parse().unwrap(), by: None }))
+    );
 }
 
 #[tokio::test]

@@ -118,6 +118,29 @@ fn a_secret_in_hand_is_sent() {
 }
 
 #[test]
+fn a_secret_in_hand_is_not_sent_once_issuing_is_stopped_but_taken_away() {
+    for stop in [Look::halted, Look::paused] {
+        let look = stop(issuing(vec![attempt(1, AttemptState::Minted)]).in_hand(1));
+        let plan = look.decide();
+        assert_eq!(plan.actions, [Action::TakeAway { attempt: 1 }]);
+        assert_eq!(plan.attempts[0].state, taking(TakeAwayReason::Stopped));
+    }
+}
+
+#[test]
+fn a_wait_that_zendesk_asked_an_earlier_generation_or_try_for_is_over() {
+    let busy = Attempt { not_before: Some(time("2026-12-02T09:00Z")), ..attempt(1, AttemptState::NotMade) };
+    let waits = issuing(vec![busy.clone()]);
+    assert!(mints(&waits.decide()).is_empty());
+    let retried = waits.clone().with(|look| {
+        look.snapshot.record.as_mut().expect("it is remembered").attempt_floor = 1;
+    });
+    assert_eq!(mints(&retried.decide()).len(), 1);
+    let earlier = issuing(vec![Attempt { generation: 0, ..busy }]);
+    assert_eq!(mints(&earlier.decide()).len(), 1);
+}
+
+#[test]
 fn a_secret_that_is_in_no_hand_is_taken_away() {
     for hand in [None, Some(2)] {
         let look = issuing(vec![attempt(1, AttemptState::Minted)]);

@@ -52,6 +52,7 @@ enum Happens {
     Reopened,
     Gone(u8),
     Halted(bool),
+    Paused(bool),
     Ordered(OrderKind),
     /// The last attempt comes to this.
     Attempt(usize),
@@ -80,6 +81,7 @@ fn happens() -> impl Strategy<Value = Happens> {
         2 => Just(Happens::Reopened),
         1 => (0..4_u8).prop_map(Happens::Gone),
         1 => prop::bool::weighted(0.3).prop_map(Happens::Halted),
+        1 => prop::bool::weighted(0.3).prop_map(Happens::Paused),
         2 => order.prop_map(Happens::Ordered),
         4 => (0..10_usize).prop_map(Happens::Attempt),
         1 => (0..11_usize, prop::collection::vec(0..10_usize, 0..4)).prop_map(|(phase, ledger)| Happens::Odd(phase, ledger)),
@@ -201,6 +203,8 @@ impl<'c> History<'c> {
             Happens::Reopened if visible => self.change(Look::reopened),
             Happens::Gone(what) => self.hide(*what),
             Happens::Halted(halted) => self.look.snapshot.halted = halted.then(|| "a twin".to_owned()),
+            Happens::Paused(true) => self.change(Look::paused),
+            Happens::Paused(false) => self.look.snapshot.paused = None,
             Happens::Ordered(kind) => self.change(|look| look.ordered(*kind)),
             Happens::Attempt(to) => self.attempt(*to),
             Happens::Odd(to, ledger) => self.odd(*to, ledger),
@@ -329,7 +333,7 @@ impl<'c> History<'c> {
         if let [mint] = minting.as_slice() {
             more(&self.counts.minted);
             prop_assert!(agreed, "minted what the rules do not allow");
-            prop_assert!(snapshot.halted.is_none(), "minted while halted");
+            prop_assert!(snapshot.halted.is_none() && snapshot.paused.is_none(), "minted while stopped");
             prop_assert!(!snapshot.attempts.iter().any(Attempt::is_unsettled), "minted beside another");
             prop_assert!(snapshot.attempts.iter().all(|one| one.number < mint.number));
             prop_assert!(matches!(snapshot.listing, Some(Ok(_))));
@@ -341,6 +345,8 @@ impl<'c> History<'c> {
                 more(&self.counts.labelled_in_vain);
             }
         }
+        let sends = plan.actions.iter().any(|action| matches!(action, Action::Send { .. }));
+        prop_assert!(!sends || snapshot.may_issue(), "sent while stopped");
         self.ends_in_time(plan)
     }
 

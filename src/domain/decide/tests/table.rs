@@ -232,6 +232,15 @@ fn both_count_but_nothing_is_minted_while_anything_is_in_doubt() {
 }
 
 #[test]
+fn paused_nothing_is_minted_and_it_goes_on_afterwards() {
+    let look = Look::approved(NOW).paused();
+    let plan = look.decide();
+    assert!(mints(&plan).is_empty() && plan.status.paused.is_some());
+    let resumed = look.after(LATER).with(|look| look.snapshot.paused = None);
+    assert_eq!(mints(&resumed.decide()).len(), 1);
+}
+
+#[test]
 fn halted_nothing_is_minted_anywhere() {
     let look = Look::approved(NOW).halted();
     let plan = look.decide();
