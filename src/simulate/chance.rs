@@ -1,6 +1,6 @@
 //! Chance that can be repeated: everything random in a simulation comes from a seed through here.
 //!
-//! SplitMix64 (Steele, Lea, Flood: "Fast Splittable Pseudorandom Number Generators", 2014): eight lines, the same on
+//! `SplitMix64` (Steele, Lea, Flood: "Fast Splittable Pseudorandom Number Generators", 2014): eight lines, the same on
 //! every machine, and good enough to choose with. Never for keys that matter; those of a simulation do not.
 
 use std::sync::{Mutex, PoisonError};

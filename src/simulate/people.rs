@@ -30,7 +30,7 @@ impl Scene {
             Act::Edit { name, by, wish, label } => self.edits(*name, *by, (*wish, *label)),
             Act::PutOn { name, by, label } => self.changes(*name, *by, &json!({"add_labels": label.title()})),
             Act::TakeOff { name, by, label } => {
-                self.changes(*name, *by, &json!({"remove_labels": label.title()}))
+                self.changes(*name, *by, &json!({"remove_labels": label.title()}));
             }
             Act::Close { name, by } => self.changes(*name, *by, &json!({"state_event": "close"})),
             Act::Reopen { name, by } => self.changes(*name, *by, &json!({"state_event": "reopen"})),

@@ -102,7 +102,7 @@ fn configured(sandbox: &InProcess, folder: &Path) -> Result<Config, Fault> {
     sandbox.write_home(folder).map_err(Fault::of)?;
     let file = folder.join("countersign.toml");
     let mut text = std::fs::read_to_string(&file).map_err(Fault::of)?;
-    text.push_str(&format!("\n[labels]\ndenied = \"{}\"\n", Label::Denied.title()));
+    text.extend(["\n[labels]\ndenied = \"", Label::Denied.title(), "\"\n"]);
     std::fs::write(&file, text).map_err(Fault::of)?;
     Config::load(&file, &Environment::from_pairs::<String, String>([])).map_err(Fault::of)
 }
@@ -167,15 +167,12 @@ impl Scene {
         let mut chance = Chance::new(step.seed);
         self.counts.steps += 1;
         self.tell(format_args!("── {step}"));
-        match &step.act {
-            Act::Wait { seconds } => {
-                self.pass(SignedDuration::from_secs(i64::from(*seconds)), &mut chance).await?;
-                self.promised_live_and_others_do_not(self.patience());
-            }
-            _ => {
-                self.act(step, &mut chance).await?;
-                self.lay_out(&step.act).await?;
-            }
+        if let Act::Wait { seconds } = &step.act {
+            self.pass(SignedDuration::from_secs(i64::from(*seconds)), &mut chance).await?;
+            self.promised_live_and_others_do_not(self.patience());
+        } else {
+            self.act(step, &mut chance).await?;
+            self.lay_out(&step.act).await?;
         }
         match step.pace {
             Pace::Hurry => {}
@@ -215,7 +212,7 @@ impl Scene {
             }
             Act::ListLag { seconds } => self.lag_tokens(i64::from(*seconds)),
             Act::SweepLag { minutes } => {
-                self.sandbox.world.gitlab.list_lag_seconds = i64::from(*minutes) * 60
+                self.sandbox.world.gitlab.list_lag_seconds = i64::from(*minutes) * 60;
             }
             Act::Webhooks { fate, times } => {
                 self.fates = (0..*times).map(|_| *fate).collect();

@@ -216,7 +216,7 @@ impl Scene {
             self.checked(Promise::Ends);
             match self.facts.minted.get(&token).cloned() {
                 None => {
-                    self.breaks(Promise::Ends, format!("token {} is not ours and was taken away", token.1))
+                    self.breaks(Promise::Ends, format!("token {} is not ours and was taken away", token.1));
                 }
                 Some(minted) => {
                     self.counts.endings += 1;
