@@ -5,6 +5,7 @@
 
 mod adopt;
 mod audit;
+mod brake;
 mod demo;
 mod directory;
 mod explain;
@@ -72,6 +73,9 @@ enum Command {
     },
     /// Treat an older issue as a request, or go on after another installation was noticed.
     Adopt(adopt::Arguments),
+    /// What is held back because too many would end at once.
+    #[command(subcommand)]
+    Brake(brake::Command),
     /// The approval labels.
     #[command(subcommand)]
     Labels(labels::Command),
@@ -105,6 +109,7 @@ pub async fn run(arguments: Arguments) -> Result<ExitStatus, Failure> {
         Command::Pause(arguments) => pause::pause(arguments).await,
         Command::Resume { config } => pause::resume(config).await,
         Command::Adopt(arguments) => Box::pin(adopt::run(arguments)).await,
+        Command::Brake(command) => brake::run(command).await,
         Command::Labels(command) => labels::run(command).await,
         Command::Directory(command) => directory::run(command).await,
         Command::Audit(command) => audit::run(command).await,

@@ -13,12 +13,14 @@ pub mod form;
 pub mod ids;
 pub mod message;
 pub mod naming;
+pub mod notice;
 pub mod observed;
 pub mod phase;
 pub mod plan;
 pub mod policy;
 pub mod record;
 pub mod recovery;
+pub mod revocation;
 pub mod snapshot;
 pub mod terms;
 #[cfg(test)]

@@ -8,8 +8,10 @@
 mod act;
 mod adopt;
 mod approvers;
+mod brake;
 mod context;
 mod hand;
+mod life;
 mod mint;
 mod observe;
 mod parties;
@@ -29,6 +31,7 @@ use crate::store::{Change, Claim, Entry, Hold, NO_REQUEST, Release, StoreError};
 
 pub use adopt::{AdoptError, adopt_all};
 pub use approvers::{all as all_pins, trust_labels};
+pub use brake::ask as ask_brake;
 pub use context::{Context, Labels, Parts};
 pub use observe::{Observation, halted, look_only, observe};
 pub use pause::{pause, paused, resume};

@@ -8,6 +8,7 @@
 
 mod attempts;
 mod audit;
+mod brake;
 mod chain;
 mod commit;
 mod connect;
@@ -31,6 +32,7 @@ use sqlx::SqlitePool;
 use tokio::sync::{Notify, mpsc};
 
 pub use audit::{Entry, Head, StoredEntry, VerifyError};
+pub use brake::{BrakeAnswer, HeldEnding, MassEnding};
 pub use commit::Change;
 pub use error::StoreError;
 pub use leases::{Claim, Hold, Release};

@@ -13,6 +13,7 @@ mod directories;
 mod ending;
 mod form_stories;
 mod harness;
+mod life;
 mod memory;
 mod recovery;
 mod stopping;
