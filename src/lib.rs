@@ -16,13 +16,15 @@
 //!
 //! `domain` uses nothing of ours but `secret`. `store` and `vendors` use `domain`; `directory` uses `domain`.
 //! `reconcile` uses all of these. `web` uses `store` and `domain`. `sandbox` uses nothing but `clock`, so that a
-//! misreading in a client cannot hide in its fake. `cli` puts it together.
+//! misreading in a client cannot hide in its fake. `evidence` writes what `store` holds for auditors. `cli` puts it
+//! together.
 
 pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod directory;
 pub mod domain;
+pub mod evidence;
 pub mod key;
 pub mod reader;
 pub mod reconcile;

@@ -7,6 +7,7 @@
 
 mod absence;
 mod audit;
+mod clock;
 mod directory;
 mod ending;
 pub mod environment;
@@ -32,6 +33,7 @@ use toml::{Table, Value};
 
 pub use absence::Absence;
 pub use audit::Audit;
+pub use clock::Clock;
 pub use directory::{Directory, DirectorySource, FileForm, GitLabFile, Inactive, Ldap, Scim};
 pub use ending::Ending;
 pub use environment::Environment;
@@ -59,6 +61,8 @@ pub struct Config {
     pub server: Server,
     /// What is logged.
     pub log: Log,
+    /// How fast time runs.
+    pub clock: Clock,
     /// Where the memory is.
     pub store: Store,
     /// The key of the audit chain.
@@ -127,6 +131,7 @@ impl Config {
     fn read_sections(reader: &mut Reader<'_>, origin: Origin<'_>) -> Option<Self> {
         let server = reader.section("server", Server::read);
         let log = reader.section("log", Log::read);
+        let clock = reader.section("clock", Clock::read);
         let store = reader.section("store", |reader| Store::read(reader, origin));
         let audit = reader.section("audit", |reader| Audit::read(reader, origin));
         let gitlab = reader.section("gitlab", |reader| GitLab::read(reader, origin));
@@ -138,9 +143,21 @@ impl Config {
         let directory = reader.section("directory", |reader| Directory::read(reader, origin));
         let slack = reader.section("slack", |reader| Slack::read(reader, origin));
         let instances = instances::read(reader, origin);
+        if let (Some(clock), Some(gitlab), Some(slack), Some(instances)) =
+            (&clock, &gitlab, &slack, &instances)
+        {
+            let vendors = [&gitlab.url, &slack.url].into_iter().chain(instances.iter().map(|one| &one.url));
+            if clock.pace.is_some() && !vendors.into_iter().all(values::is_loopback) {
+                reader.fault(
+                    "clock.pace",
+                    "must be 1: a vendor is another machine, and only the sandbox can keep pace",
+                );
+            }
+        }
         Some(Self {
             server: server?,
             log: log?,
+            clock: clock?,
             store: store?,
             audit: audit?,
             gitlab: gitlab?,

@@ -142,10 +142,10 @@ async fn state_of(
     Ok(query.bind(subject).bind(before(now, STANDS)).fetch_optional(connection).await?)
 }
 
-async fn held(connection: &mut SqliteConnection, now: i64) -> Result<i64, StoreError> {
-    let query =
-        sqlx::query_scalar("SELECT count(*) FROM mass_endings WHERE state = 'held' AND asked_at > $1");
-    Ok(query.bind(before(now, FORGOTTEN)).fetch_one(connection).await?)
+async fn held(connection: &mut SqliteConnection) -> Result<i64, StoreError> {
+    Ok(sqlx::query_scalar("SELECT count(*) FROM mass_endings WHERE state = 'held'")
+        .fetch_one(connection)
+        .await?)
 }
 
 /// Whether one more is more than may be. One within the hour always may: it is no mass.

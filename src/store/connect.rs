@@ -110,6 +110,7 @@ fn migrator() -> Migrator {
         migration(2, "audit is append-only", include_str!("migrations/0002_audit_is_append_only.sqlite.sql")),
         migration(3, "directory pins", include_str!("migrations/0003_directory_pins.sql")),
         migration(10, "life", include_str!("migrations/0010_life.sql")),
+        migration(16, "sweeps", include_str!("migrations/0016_sweeps.sql")),
     ])
 }
 

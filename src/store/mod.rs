@@ -16,13 +16,16 @@ mod directory_pins;
 mod error;
 mod leases;
 mod marks;
+mod offline;
 mod orders;
 mod projects;
 mod requests;
 mod rows;
 mod settings;
+mod sweeps;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
+mod verify;
 mod writer;
 
 use std::fmt;
@@ -31,14 +34,17 @@ use std::sync::Arc;
 use sqlx::SqlitePool;
 use tokio::sync::{Notify, mpsc};
 
-pub use audit::{Entry, Head, StoredEntry, VerifyError};
+pub use audit::{Entry, Head, StoredEntry};
 pub use brake::{BrakeAnswer, HeldEnding, MassEnding};
 pub use commit::Change;
 pub use error::StoreError;
 pub use leases::{Claim, Hold, Release};
+pub use offline::AuditCopy;
 pub use orders::{NewOrder, Order};
 pub use projects::{NewProject, Project};
 pub use requests::{DueEnding, Endings, StoredRequest};
+pub use sweeps::{Listed, Place, Sweep};
+pub use verify::{Verifier, VerifyError};
 
 use chain::Chain;
 use marks::WaitingMark;

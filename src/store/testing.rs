@@ -17,10 +17,13 @@ use crate::domain::snapshot::OrderKind;
 use crate::domain::terms::Kind;
 use crate::key::Key;
 
+/// The audit key.
+pub(crate) const KEY: &[u8] = b"the audit key of the tests";
+
 pub(super) const LEASE: SignedDuration = SignedDuration::from_secs(60);
 
-pub(super) struct Bench {
-    pub(super) store: Store,
+pub(crate) struct Bench {
+    pub(crate) store: Store,
     pub(super) clock: Arc<AdjustableClock>,
     folder: Arc<TempDir>,
 }
@@ -35,7 +38,7 @@ impl Empty {
     pub(super) fn try_open(&self) -> impl Future<Output = Result<Store, StoreError>> + Send + 'static {
         let (path, clock) = (self.folder.path().join("test.db"), self.clock.clone());
         async move {
-            let key = Key::of_bytes("the audit key of the tests".as_bytes().to_vec());
+            let key = Key::of_bytes(KEY.to_vec());
             Store::open(&path, clock, &SystemRandomness, key).await
         }
     }
@@ -47,7 +50,7 @@ impl Bench {
         Empty { clock: AdjustableClock::frozen(start), folder: Arc::new(TempDir::new().unwrap()) }
     }
 
-    pub(super) async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let empty = Self::empty();
         Self { store: empty.try_open().await.unwrap(), clock: empty.clock, folder: empty.folder }
     }
@@ -76,6 +79,13 @@ impl Bench {
 
     pub(super) async fn claim(&self, iid: i64) -> Claim {
         self.store.claim_one("worker", key(iid), LEASE).await.unwrap().unwrap()
+    }
+
+    /// Marks these issues.
+    pub(super) async fn mark(&self, iids: std::ops::Range<i64>) {
+        for iid in iids {
+            self.store.mark(key(iid)).await.unwrap();
+        }
     }
 
     /// A row in that phase that is not due.

@@ -24,7 +24,11 @@ impl Draft<'_> {
                 if slot.bound.as_ref() != Some(bound) {
                     slot.bound = Some(*bound.clone());
                     slot.last_refusal = None;
-                    self.event("approval.bound", json!({"role": role.key(), "evidence": bound}));
+                    let seen = self.as_read(bound.actor);
+                    self.event(
+                        "approval.bound",
+                        json!({"role": role.key(), "evidence": bound, "as_read": seen}),
+                    );
                 }
             }
             Verdict::Absent => self.taken_off(role, pin),
@@ -88,15 +92,14 @@ impl Draft<'_> {
         if was_bound || !known {
             slot.last_refusal = Some(Refusal { event, username, why: why.clone(), at });
             let kind = if was_bound { "approval.voided" } else { "approval.refused" };
-            self.event(kind, json!({"role": role.key(), "event": event, "why": why}));
+            let actor = self.actor_of(event);
+            self.event(kind, json!({"role": role.key(), "event": event, "why": why, "actor": actor}));
         }
     }
 
     pub(super) fn actor_name(&self, event: Option<EventId>) -> Option<String> {
         let event = self.snapshot.events.iter().find(|one| Some(one.id) == event)?;
-        let actor = event.actor?;
-        let account = self.snapshot.accounts.get(&actor).and_then(|account| account.as_ref().ok());
-        account.map(|account| account.username.clone()).or_else(|| self.status.names.get(&actor).cloned())
+        self.username(event.actor?)
     }
 
     pub(super) fn remove_label(&mut self, pin: &Pin) {

@@ -55,7 +55,7 @@ enum Seen {
 }
 
 /// Not to be found means something only beside somebody who is.
-fn seen(person: &Presence, other: &Presence) -> Seen {
+fn seen(person: Presence, other: Presence) -> Seen {
     let answers = |standing: Standing| matches!(standing, Standing::Here | Standing::Inactive);
     match (person.directory, person.account) {
         (Standing::Inactive, _) => Seen::Left(Sign::DirectoryInactive),
@@ -73,8 +73,8 @@ impl Draft<'_> {
         if let Some(People { requester: first, manager: second }) = self.snapshot.people {
             self.record.people_seen_at = Some(self.now);
             let both = [
-                (Role::Requester, requester, seen(&first, &second)),
-                (Role::Manager, manager, seen(&second, &first)),
+                (Role::Requester, requester, seen(first, second)),
+                (Role::Manager, manager, seen(second, first)),
             ];
             for (role, person, seen) in both {
                 self.note(role, person, seen);
@@ -95,7 +95,7 @@ impl Draft<'_> {
         match (seen, known) {
             (Seen::Here, Some(place)) => self.came_back(place),
             (Seen::Left(sign), None) => {
-                self.noticed(Leaver { who, person, sign, since: self.now, held: false })
+                self.noticed(Leaver { who, person, sign, since: self.now, held: false });
             }
             (Seen::Left(_), Some(place)) => self.wait_is_over(place),
             (Seen::Unknown, Some(_)) => self.look_in(ASK_AGAIN),

@@ -7,6 +7,7 @@
 mod approvals;
 mod attempts;
 mod endings;
+mod evidence;
 mod leavers;
 mod notices;
 mod reminders;

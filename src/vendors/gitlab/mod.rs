@@ -30,6 +30,7 @@ mod endpoints;
 mod session;
 pub mod setup;
 mod shapes;
+pub mod sweep;
 
 use endpoints::{GroupMember, LastEdit, OneNote, StateEvents, UpdatedIssues};
 use session::built;
@@ -256,7 +257,7 @@ impl GitLab {
         since: Option<Timestamp>,
         keep: impl Fn(Issue) -> K + Send + Sync,
     ) -> Result<Vec<K>, VendorError> {
-        let endpoint = UpdatedIssues { project, since };
+        let endpoint = UpdatedIssues { project, since, created_after: None };
         let kept = |issue: shapes::Issue| Some(keep(issue.into()));
         self.ask_all_for("issues_updated_since", &endpoint, kept).await
     }

@@ -1,7 +1,7 @@
 //! What stories of handing over, recovery and ending need besides: the vendors' books, a death, a broken database.
 
 use std::fmt::Debug;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use countersign::cli::setup::{Wish, set_up};
 use countersign::domain::snapshot::OrderKind;
@@ -60,6 +60,35 @@ impl House {
                 && call["path"].as_str().unwrap().contains(path)
         };
         calls.filter(these).count()
+    }
+
+    /// The calls that our own account made at GitLab, from the given one on, as `METHOD path?query`.
+    pub(crate) fn gitlab_calls(&self, from: usize) -> Vec<String> {
+        let world = self.world();
+        let calls = world["calls"].as_array().unwrap().iter().skip(from);
+        let text = |call: &Value, name: &str| call[name].as_str().unwrap().to_owned();
+        calls
+            .filter(|call| call["vendor"] == "gitlab")
+            .map(|call| format!("{} {}?{}", text(call, "method"), text(call, "path"), text(call, "query")))
+            .collect()
+    }
+
+    /// How many calls there were, to whomever.
+    pub(crate) fn calls_so_far(&self) -> usize {
+        self.world()["calls"].as_array().unwrap().len()
+    }
+
+    /// The details of the entries of one kind in the whole chain.
+    pub(crate) async fn chain(&self, kind: &str) -> Vec<Value> {
+        let entries = self.service().context.store().entries_from(1).await.unwrap();
+        let these = entries.into_iter().filter(|entry| entry.kind == kind);
+        these.map(|entry| serde_json::from_str(&entry.detail).unwrap()).collect()
+    }
+
+    /// Everything that is due, however much it is.
+    pub(crate) async fn works_off(&self) {
+        self.sandbox.deliveries_settled().await;
+        while self.worker.step().await.unwrap() != Step::Idle {}
     }
 
     /// How often Zendesk was asked to make a token.
@@ -145,6 +174,7 @@ impl House {
     /// A backup of the database as it is now.
     pub(crate) async fn backup(&self) -> PathBuf {
         let file = self.path("backup.sqlite");
+        let _ = std::fs::remove_file(&file);
         self.sql(&format!("VACUUM INTO '{}'", file.display())).await;
         file
     }
@@ -179,7 +209,12 @@ impl House {
 
     /// Somebody else at the database.
     pub(crate) async fn sql(&self, statement: &str) {
-        let url = format!("sqlite://{}", self.path("countersign.db").display());
+        Self::sql_on(&self.path("countersign.db"), statement).await;
+    }
+
+    /// Somebody at any database.
+    pub(crate) async fn sql_on(file: &Path, statement: &str) {
+        let url = format!("sqlite://{}", file.display());
         let mut connection = SqliteConnection::connect(&url).await.unwrap();
         sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut connection).await.unwrap();
         connection.close().await.unwrap();
