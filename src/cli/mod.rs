@@ -9,6 +9,7 @@ mod brake;
 mod demo;
 mod directory;
 mod explain;
+pub mod inventory;
 mod issue;
 mod labels;
 mod load;
@@ -76,6 +77,8 @@ enum Command {
     /// What is held back because too many would end at once.
     #[command(subcommand)]
     Brake(brake::Command),
+    /// List every credential at Zendesk against the ledger and the naming standards. Reading changes nothing.
+    Inventory(inventory::Arguments),
     /// The approval labels.
     #[command(subcommand)]
     Labels(labels::Command),
@@ -110,6 +113,7 @@ pub async fn run(arguments: Arguments) -> Result<ExitStatus, Failure> {
         Command::Resume { config } => pause::resume(config).await,
         Command::Adopt(arguments) => Box::pin(adopt::run(arguments)).await,
         Command::Brake(command) => brake::run(command).await,
+        Command::Inventory(arguments) => Box::pin(inventory::run(arguments)).await,
         Command::Labels(command) => labels::run(command).await,
         Command::Directory(command) => directory::run(command).await,
         Command::Audit(command) => audit::run(command).await,

@@ -11,6 +11,7 @@ mod clock;
 mod directory;
 mod ending;
 pub mod environment;
+mod exceptions;
 mod form;
 mod gitlab;
 mod instances;

@@ -12,6 +12,7 @@ mod brake;
 mod context;
 mod hand;
 mod inspect;
+pub mod inventory;
 mod life;
 mod mint;
 mod observe;
