@@ -11,13 +11,19 @@ use crate::domain::snapshot::IssueView;
 use crate::planted::{self, Bug};
 
 impl Draft<'_> {
-    pub(super) fn active(&mut self, ends_at: jiff::Timestamp) {
+    pub(super) fn active(&mut self, since: jiff::Timestamp, ends_at: jiff::Timestamp) {
         let ends_at = if planted::is(Bug::EndByText) { self.end_in_the_text(ends_at) } else { ends_at };
         if ends_at <= self.now {
-            self.end(EndReason::Due);
-        } else if !planted::is(Bug::ForgetDueDates) {
+            return self.end(EndReason::Due);
+        }
+        if !planted::is(Bug::ForgetDueDates) {
             self.look_at(ends_at);
         }
+        let issued = self.record.issued.as_ref().and_then(|terms| self.policy.instance(&terms.instance));
+        self.status.provisioners = issued.map(|one| one.provisioners.clone()).unwrap_or_default();
+        self.remind_of_the_end(since, ends_at);
+        self.watch_people(since);
+        self.send_notices();
     }
 
     /// Only for [`Bug::EndByText`]: what the issue says now, where it says anything.
@@ -100,7 +106,11 @@ impl Draft<'_> {
         self.record.manager = Slot::above(watermark);
         self.record.provisioner = Slot::above(watermark);
         self.record.issued = None;
+        self.record.revocation = Slot::above(watermark);
         self.record.reminders.clear();
+        self.record.notices.clear();
+        self.record.leavers.clear();
+        self.record.people_seen_at = None;
         self.record.last_words = None;
         self.event("generation.begun", json!({"generation": self.record.generation, "watermark": watermark}));
         self.enter(Phase::New);
