@@ -14,15 +14,28 @@ use crate::domain::policy::{Instance, Pin, Pins};
 use crate::domain::snapshot::{Doubt, Snapshot, Vendor};
 use crate::store::{Entry, Store, StoreError};
 use crate::vendors::VendorError;
+use crate::vendors::gitlab::Label;
 
 const UNREACHABLE: Doubt = Doubt::Unreachable { vendor: Vendor::GitLab };
 
 /// The accounts behind the last event of each pinned label, the groups they are in, and what a denier wrote last.
-pub(super) async fn find(context: &Context, snapshot: &mut Snapshot, issue: &Issue) {
+/// `labels`: the project's, where they were read with the issue.
+pub(super) async fn find(
+    context: &Context,
+    snapshot: &mut Snapshot,
+    issue: &Issue,
+    labels: Option<Result<Vec<Label>, VendorError>>,
+) {
     let Some(pins) = snapshot.project.pins.clone() else { return };
     let on_issue: Vec<&Pin> = all(&pins).filter(|pin| issue.labels.contains(&pin.name)).collect();
     if !on_issue.is_empty() {
-        match pins_hold(context, snapshot.key.project, &pins).await {
+        let project = snapshot.key.project;
+        let hold = match labels {
+            Some(Ok(labels)) => Ok(hold_or_distrust(context, project, &pins, &labels).await),
+            Some(Err(error)) => Err(error),
+            None => pins_hold(context, project, &pins).await,
+        };
+        match hold {
             Ok(true) => {}
             Ok(false) => snapshot.project.pins = None,
             Err(_) => (snapshot.project.pins, snapshot.project.pins_doubt) = (None, Some(UNREACHABLE)),
@@ -31,7 +44,9 @@ pub(super) async fn find(context: &Context, snapshot: &mut Snapshot, issue: &Iss
     for pin in on_issue {
         let Some(LabelEvent { actor: Some(actor), .. }) = last_event(snapshot, pin) else { continue };
         let actor = *actor;
-        account(context, snapshot, actor).await;
+        if !snapshot.accounts.contains_key(&actor) {
+            account(context, snapshot, actor).await;
+        }
         if *pin != pins.manager {
             group(context, snapshot, issue, actor).await;
         }
@@ -97,6 +112,10 @@ pub(super) async fn pins_hold(
     pins: &Pins,
 ) -> Result<bool, VendorError> {
     let labels = context.gitlab.labels(project).await?;
+    Ok(hold_or_distrust(context, project, pins, &labels).await)
+}
+
+async fn hold_or_distrust(context: &Context, project: ProjectId, pins: &Pins, labels: &[Label]) -> bool {
     let holds = |pin: &Pin| {
         let named: Vec<_> = labels.iter().filter(|label| label.name == pin.name).collect();
         matches!(named.as_slice(), [one] if one.id == pin.id)
@@ -105,7 +124,7 @@ pub(super) async fn pins_hold(
     if !hold && let Err(error) = distrust(&context.store, project).await {
         tracing::error!(error = %error, "that the labels changed could not be written down");
     }
-    Ok(hold)
+    hold
 }
 
 async fn distrust(store: &Store, project: ProjectId) -> Result<(), StoreError> {
