@@ -1,6 +1,6 @@
 //! The closed list of what a reconcile may touch.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
@@ -72,6 +72,8 @@ pub struct Context {
     pub(super) randomness: SharedRandomness,
     pub(super) hand: Hand,
     pub(super) told: Told,
+    /// What this process is known by where processes share a work.
+    pub(super) process: String,
     known: Mutex<Known>,
 }
 
@@ -84,13 +86,15 @@ struct Known {
     owners: HashMap<String, Ourselves>,
     names: HashMap<UserId, (String, Timestamp)>,
     managers: HashMap<UserId, UserId>,
-    slack: BTreeMap<Email, (SlackPerson, Timestamp)>,
+    slack: HashMap<String, (SlackPerson, Timestamp)>,
     channels: BTreeMap<IssueKey, (SlackUserId, String)>,
+    said: HashSet<String>,
 }
 
 impl Context {
     /// Puts the parts together. Asks nobody anything yet: a vendor that is down must not keep us from starting.
     pub fn new(parts: Parts) -> Self {
+        let process = random_id(parts.randomness.as_ref());
         Self {
             store: parts.store,
             gitlab: parts.gitlab,
@@ -103,6 +107,7 @@ impl Context {
             randomness: parts.randomness,
             hand: Hand::default(),
             told: Told::default(),
+            process,
             known: Mutex::default(),
         }
     }
@@ -208,15 +213,15 @@ impl Context {
     /// The fit Slack account that was last found for an address. Good enough to say what would be issued: whatever
     /// changed since is found when it is read anew for issuing, and is then not what was approved.
     pub(super) fn slack_person(&self, email: &Email) -> Option<SlackPerson> {
-        let known = self.known().slack.get(email).cloned();
+        let known = self.known().slack.get(&email.0.to_lowercase()).cloned();
         known.filter(|(_, at)| self.now().duration_since(*at) < SLACK_FOR).map(|(person, _)| person)
     }
 
     pub(super) fn note_slack_person(&self, email: &Email, person: Option<&SlackPerson>) {
         let now = self.now();
         match person {
-            Some(person) => self.known().slack.insert(email.clone(), (person.clone(), now)),
-            None => self.known().slack.remove(email),
+            Some(person) => self.known().slack.insert(email.0.to_lowercase(), (person.clone(), now)),
+            None => self.known().slack.remove(&email.0.to_lowercase()),
         };
     }
 
@@ -232,6 +237,11 @@ impl Context {
     /// The conversation with this person, if it was opened for the look under way.
     pub(super) fn take_channel(&self, key: IssueKey, user: &SlackUserId) -> Option<String> {
         self.known().channels.remove(&key).filter(|(opened, _)| opened == user).map(|(_, channel)| channel)
+    }
+
+    /// Whether this is the first time that this process asks it: for what is worth one line in the log.
+    pub(super) fn say_once(&self, what: &str) -> bool {
+        self.known().said.insert(what.to_owned())
     }
 
     fn known(&self) -> std::sync::MutexGuard<'_, Known> {

@@ -5,6 +5,8 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
+
 use super::context::Context;
 use super::pause::paused;
 use super::reading::{self, Reading, Rest, is_undecided, only_the_issue_is_gone};
@@ -33,6 +35,8 @@ pub struct Observation {
     pub snapshot: Snapshot,
     /// The comment, which no decision looks at.
     pub comment: Comment,
+    /// When the look began.
+    pub begun: Timestamp,
 }
 
 /// Our comment as it stands.
@@ -53,12 +57,13 @@ pub enum Comment {
 
 /// Looks.
 pub async fn observe(context: &Context, claim: &Claim) -> Result<Observation, StoreError> {
+    let begun = context.now();
     let mut snapshot = remembered(context, Memory::of(claim)).await?;
     let (comment, seals) = look_or_doubt(context, &mut snapshot).await;
     for seal in seals {
         recognise_twin(context, &mut snapshot, seal).await?;
     }
-    Ok(Observation { snapshot, comment })
+    Ok(Observation { snapshot, comment, begun })
 }
 
 /// Looks without a claim and writes nothing: to tell a person what would happen.
@@ -85,7 +90,7 @@ impl Memory {
 
 /// Our comment, and the seals that were read: its own, and where this look may mint those of every comment of ours.
 async fn look_or_doubt(context: &Context, snapshot: &mut Snapshot) -> (Comment, Vec<Seal>) {
-    match look(context, snapshot).await {
+    match Box::pin(look(context, snapshot)).await {
         Ok(seen) => return seen,
         Err(VendorError::NotFound { .. }) => snapshot.issue = IssueView::Gone,
         Err(error) => {
@@ -94,6 +99,14 @@ async fn look_or_doubt(context: &Context, snapshot: &mut Snapshot) -> (Comment, 
         }
     }
     (Comment::Unknown, Vec::new())
+}
+
+/// Whether a person has stopped issuing, or given an order for this request, by what is written down now.
+pub(super) async fn is_stopped(context: &Context, key: IssueKey) -> Result<bool, StoreError> {
+    let store = &context.store;
+    Ok(store.setting(HALTED).await?.is_some()
+        || paused(store).await?.is_some()
+        || !store.open_orders(key).await?.is_empty())
 }
 
 /// What we know ourselves; everything that must be asked for is doubted until it was.

@@ -34,6 +34,7 @@ pub(crate) fn answer(world: &mut World, call: &Call) -> Answer {
         ("GET", ["calls"]) => Ok(Answer::ok(&json!({"calls": world.calls}))),
         ("POST", ["people", id]) => change_person(world, call, id),
         ("POST", ["projects", id]) => change_project(world, call, id),
+        ("POST", ["hooks", id]) => change_hook(world, call, id),
         ("POST", ["labels", id]) => hide_label(world, call, id),
         ("POST", ["notes"]) => write_late(world, call),
         _ => Err(wrong("no such control")),
@@ -124,6 +125,15 @@ fn fill_account(world: &mut World, call: &Call) -> Reply {
     Ok(Answer::empty())
 }
 
+/// `{"alert_status": "disabled"}`: GitLab has switched the webhook off; what it would have sent is not sent.
+fn change_hook(world: &mut World, call: &Call, id: &str) -> Reply {
+    let hook = id.parse().ok().and_then(|id: u64| world.gitlab.hooks.get_mut(&id));
+    let hook = hook.ok_or_else(|| wrong("no such hook"))?;
+    let status = call.text("alert_status").ok_or_else(|| wrong("alert_status is missing"))?;
+    hook.details.insert("alert_status".to_owned(), status.into());
+    Ok(Answer::empty())
+}
+
 /// `{"protected": false}`: anybody may push to the default branch.
 fn change_project(world: &mut World, call: &Call, id: &str) -> Reply {
     let project = id.parse().ok().and_then(|id: u64| world.gitlab.projects.get_mut(&id));
@@ -132,7 +142,7 @@ fn change_project(world: &mut World, call: &Call, id: &str) -> Reply {
     Ok(Answer::empty())
 }
 
-/// `{"state": …, "bot": …, "username": …, "slack": {…}, "membership": {"access_level", "expires_at"} | null}`
+/// `{"state": …, "bot": …, "unlisted": …, "username": …, "slack": {…}, "membership": {"access_level", "expires_at"} | null}`
 fn change_person(world: &mut World, call: &Call, id: &str) -> Reply {
     let user = id.parse().ok().and_then(|id: u64| world.gitlab.users.get_mut(&id));
     let user = user.ok_or_else(|| wrong("no such person"))?;
@@ -140,6 +150,7 @@ fn change_person(world: &mut World, call: &Call, id: &str) -> Reply {
         user.state = state;
     }
     user.bot = call.flag("bot").unwrap_or(user.bot);
+    user.unlisted = call.flag("unlisted").unwrap_or(user.unlisted);
     // Slack knows them by the name they had when the world began, or by the last one.
     let (id, known_as) = (user.id, user.username.clone());
     if let Some(username) = call.text("username") {

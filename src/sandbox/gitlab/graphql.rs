@@ -46,7 +46,8 @@ fn number(global_id: &str) -> Option<u64> {
 fn users(world: &World, call: &Call) -> Value {
     let ids = variable(call, "people").as_array().cloned().unwrap_or_default();
     let wanted: Vec<u64> = ids.iter().filter_map(|id| number(id.as_str()?)).collect();
-    let users = world.gitlab.users.values().rev().filter(|user| ids.is_empty() || wanted.contains(&user.id));
+    let listed = world.gitlab.users.values().rev().filter(|user| !user.unlisted);
+    let users = listed.filter(|user| ids.is_empty() || wanted.contains(&user.id));
     let shape = |user: &User| {
         json!({"id": format!("gid://gitlab/User/{}", user.id), "username": user.username, "bot": user.bot,
             "state": user.state})

@@ -41,6 +41,8 @@ pub(crate) struct User {
     /// `active` or `blocked`.
     pub(crate) state: String,
     pub(crate) bot: bool,
+    /// GraphQL shows this account to nobody.
+    pub(crate) unlisted: bool,
     pub(crate) created_at: Timestamp,
 }
 
@@ -195,6 +197,13 @@ pub(crate) struct Hook {
     pub(crate) token: Option<String>,
     pub(crate) signing_token: Option<String>,
     pub(crate) created_at: Timestamp,
+}
+
+impl Hook {
+    /// Switched off after failures, for a time or for good.
+    pub(crate) fn is_off(&self) -> bool {
+        self.details.get("alert_status").is_some_and(|status| status != "executable")
+    }
 }
 
 /// One webhook as it was sent.

@@ -52,7 +52,7 @@ struct WorkItem {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Description {
+struct Widget {
     #[serde(default)]
     description: Option<String>,
     last_edited_at: Option<Timestamp>,
@@ -74,7 +74,7 @@ impl Answer {
         }
         // The other widgets come as empty objects.
         let described = item.widgets.into_iter().find(|widget| widget.get("lastEditedAt").is_some());
-        let widget: Description =
+        let widget: Widget =
             serde_json::from_value(described.ok_or_else(malformed)?).map_err(|_| malformed())?;
         let by = widget.last_edited_by.map(|editor| last_number(&editor.id)).transpose()?.map(UserId);
         let last_edit = widget.last_edited_at.map(|at| Edit { at, by });

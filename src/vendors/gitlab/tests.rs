@@ -181,7 +181,7 @@ async fn a_description_comes_with_its_last_edit_and_with_people_where_some_are_a
     assert_eq!((described.text.as_str(), seen), ("text", vec![(12, false, true), (13, true, false)]));
     assert_eq!(gitlab.people(&[UserId(12)]).await.unwrap().len(), 2);
     assert_eq!(gitlab.people(&[]).await, Ok(Vec::new()));
-    let asked: Vec<Value> = log.lock().unwrap().iter().map(|asked| asked.json()).collect();
+    let asked: Vec<Value> = log.lock().unwrap().iter().map(crate::vendors::testing::Asked::json).collect();
     assert_eq!(asked.len(), 2, "asked for nobody, GitLab would list everybody");
     assert_eq!(asked[0]["variables"]["people"], json!(["gid://gitlab/User/12", "gid://gitlab/User/13"]));
     body["data"]["users"]["nodes"][0]["bot"] = Value::Null;
