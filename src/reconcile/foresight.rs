@@ -10,10 +10,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::context::Context;
 use super::parties::{self, AtInstance, Question};
-use super::reading::is_undecided;
 use crate::directory::Freshness;
 use crate::domain::form::Field;
 use crate::domain::ids::{IssueKey, SlackUserId, UserId};
+use crate::domain::phase::Phase;
 use crate::domain::record::Bound;
 use crate::domain::snapshot::{Parties, Snapshot};
 
@@ -67,8 +67,12 @@ pub(super) struct Early {
 /// A guess, where a webhook has just named a request that may be approved.
 pub(super) fn guess(context: &Context, snapshot: &Snapshot) -> Option<Guess> {
     let told = context.told.take(snapshot.key);
-    let record = snapshot.record.as_ref().filter(|_| told && is_undecided(snapshot))?;
-    let bound = record.manager.bound.as_ref();
+    let record = snapshot.record.as_ref().filter(|_| told)?;
+    let bound = match record.phase {
+        Phase::New | Phase::Incomplete { .. } | Phase::AwaitingManager { .. } => None,
+        Phase::AwaitingProvisioner { .. } => record.manager.bound.as_ref(),
+        _ => return None,
+    };
     let mut people: Vec<UserId> = match bound {
         Some(bound) => vec![bound.actor],
         None => context.manager_of(record.author).into_iter().collect(),
