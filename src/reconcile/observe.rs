@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use super::context::Context;
 use super::pause::paused;
 use super::reading::{self, Reading, Rest, is_undecided, only_the_issue_is_gone};
-use super::{approvers, foresight, parties};
+use super::{approvers, foresight, life, parties};
 use crate::domain::comment::{Seal, fingerprint};
 use crate::domain::ids::{IssueKey, NoteId, UserId};
 use crate::domain::observed::Issue;
@@ -60,6 +60,7 @@ pub async fn observe(context: &Context, claim: &Claim) -> Result<Observation, St
     let begun = context.now();
     let mut snapshot = remembered(context, Memory::of(claim)).await?;
     let (comment, seals) = look_or_doubt(context, &mut snapshot).await;
+    life::find(context, &mut snapshot).await;
     for seal in seals {
         recognise_twin(context, &mut snapshot, seal).await?;
     }
@@ -72,6 +73,7 @@ pub async fn look_only(context: &Context, key: IssueKey) -> Result<Snapshot, Sto
     let (adopted, record) = row.map_or((false, None), |row| (row.adopted, row.record));
     let mut snapshot = remembered(context, Memory { key, adopted, record }).await?;
     look_or_doubt(context, &mut snapshot).await;
+    life::find(context, &mut snapshot).await;
     Ok(snapshot)
 }
 
@@ -145,6 +147,8 @@ async fn remembered(context: &Context, claim: Memory) -> Result<Snapshot, StoreE
         comment_changed: false,
         last_words: None,
         listing: None,
+        people: None,
+        successors: Vec::new(),
         in_hand: context.hand.attempt(claim.key),
     })
 }
@@ -171,11 +175,14 @@ async fn look(context: &Context, snapshot: &mut Snapshot) -> Result<(Comment, Ve
     snapshot.origin = notes.origin;
     snapshot.comment_changed = is_changed(snapshot, &notes.comment);
     if is_undecided(snapshot) {
+        for account in accounts.values() {
+            context.note_name(account.id, &account.username);
+        }
         snapshot.accounts = accounts.into_iter().map(|(id, account)| (id, Ok(account))).collect();
         approvers::find(context, snapshot, &issue, labels).await;
         parties::find(context, snapshot, &issue, early).await;
     } else {
-        snapshot.parties.names = names_of_record(context, snapshot).await;
+        approvers::find_revoker(context, snapshot, &issue, labels).await;
     }
     snapshot.issue = IssueView::Seen(Box::new(issue));
     Ok((notes.comment, notes.seals))
@@ -188,12 +195,6 @@ fn is_changed(snapshot: &Snapshot, comment: &Comment) -> bool {
         (Some(written), Comment::Found { body, .. }) => fingerprint(body) != *written,
         _ => false,
     }
-}
-
-async fn names_of_record(context: &Context, snapshot: &Snapshot) -> BTreeMap<UserId, String> {
-    let terms = snapshot.record.as_ref().and_then(|record| record.issued.as_ref());
-    let people: Vec<UserId> = terms.map(|terms| terms.beneficiary).into_iter().collect();
-    context.names(&people).await
 }
 
 /// Our own comment, written by another installation or by a later state of this one: nothing is issued any more.

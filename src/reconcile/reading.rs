@@ -221,9 +221,9 @@ fn our_seal(snapshot: &Snapshot, note: &Note) -> Option<Seal> {
 
 /// Whether a label is on that this look may take for an approval.
 fn may_count(snapshot: &Snapshot, issue: &Issue) -> bool {
-    let pins = snapshot.project.pins.as_ref();
-    is_undecided(snapshot)
-        && pins.is_some_and(|pins| approvers::all(pins).any(|pin| carries(issue, Some(pin))))
+    let Some(pins) = &snapshot.project.pins else { return false };
+    let any = || approvers::all(pins).any(|pin| carries(issue, Some(pin)));
+    if is_undecided(snapshot) { any() } else { carries(issue, pins.revoke.as_ref()) }
 }
 
 /// GitLab's own notes on a move or a clone.
