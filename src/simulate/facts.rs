@@ -47,6 +47,7 @@ pub(super) enum Change {
 #[derive(Debug, Clone)]
 pub(super) struct Approved {
     pub(super) beneficiary: Person,
+    pub(super) manager: Person,
     pub(super) instance: Instance,
     pub(super) ends_at: Timestamp,
 }
@@ -82,6 +83,8 @@ pub(super) struct Facts {
     /// Issues that an operator revoked.
     pub(super) revoked: BTreeSet<u64>,
     pub(super) minted: BTreeMap<Token, Minted>,
+    /// What the last create call for an issue was rightly made for: it may take effect later.
+    pub(super) asked_for: BTreeMap<u64, Approved>,
     /// Whose secret went out in a message.
     pub(super) sent: BTreeSet<Token>,
     /// Webhooks that were answered with success: the issue's number, and how many calls there had been.
@@ -99,6 +102,12 @@ impl Facts {
         let changes = self.people.iter().rev().filter(|(at, who, _)| *at <= moment && *who == person);
         let mut states = changes.map(|(_, _, change)| *change).filter(|change| *change != Change::LeftSlack);
         states.next() != Some(Change::Blocked)
+    }
+
+    /// Whether the holder or the manager who approved was ever blocked: credentials of leavers end early.
+    pub(super) fn somebody_left(&self, approved: &Approved) -> bool {
+        let concerned = [approved.beneficiary, approved.manager];
+        self.people.iter().any(|(_, who, change)| *change == Change::Blocked && concerned.contains(who))
     }
 
     /// Whether Slack could reach them as a full member.

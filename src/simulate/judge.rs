@@ -59,7 +59,7 @@ impl Judge<'_> {
         if ends_at <= now {
             return Err("its end had passed");
         }
-        Ok(Approved { beneficiary, instance: wish.instance, ends_at })
+        Ok(Approved { beneficiary, manager: manager.by, instance: wish.instance, ends_at })
     }
 
     /// The manager's approval.

@@ -211,6 +211,7 @@ impl Scene {
             }))
         };
         running.lanes[place.lane].work = Some(work);
+        self.begins_to_read(place);
     }
 
     /// Lets a lane go on until all it can do is wait at the gate.

@@ -16,13 +16,15 @@ use crate::sandbox::world::ApiToken;
 /// Our own user at Zendesk.
 pub(super) const INTEGRATION: u64 = 9001;
 
-/// What a lane last read of an issue: what it decides on.
-#[derive(Debug, Clone, Copy)]
+/// What a lane has read since it last changed anything: what it decides on.
+#[derive(Debug, Clone, Default)]
 pub(super) struct Reading {
-    iid: u64,
-    moment: Moment,
-    at: Timestamp,
-    /// Since then Slack said who the person is, and Zendesk what there is.
+    iid: Option<u64>,
+    /// When the first of it was read.
+    began: Option<(Moment, Timestamp)>,
+    /// When the text of the issue was read.
+    texts: Vec<Moment>,
+    /// Slack said who the person is, and Zendesk what there is.
     person: bool,
     list: bool,
 }
@@ -65,10 +67,12 @@ impl Scene {
     ) -> Result<(), Fault> {
         self.note_reading(place, request, answer);
         let Some(before) = before else { return Ok(()) };
+        self.note_question(place, request);
         self.what_was_made(Some(place), &before).await?;
         self.what_was_taken(&before);
         self.what_was_sent(&before);
         self.what_was_changed(&before);
+        self.begins_to_read(place);
         Ok(())
     }
 
@@ -86,17 +90,42 @@ impl Scene {
     }
 
     fn note_reading(&mut self, place: Place, request: &Request<Bytes>, answer: Option<&Response<Bytes>>) {
+        let (method, path) = (request.method().as_str(), request.uri().path());
+        let (moment, at) = (self.sandbox.world.gitlab.last_id, self.now());
+        let reading = self.readings.entry(place).or_default();
         if !answer.is_some_and(|answer| answer.status().is_success()) {
             return;
         }
-        let (method, path) = (request.method().as_str(), request.uri().path());
-        if let Some((_, iid, _)) = issue_of(path).filter(|_| Target::Issue.has(method, path)) {
-            let (moment, at) = (self.sandbox.world.gitlab.last_id, self.now());
-            self.readings.insert(place, Reading { iid, moment, at, person: false, list: false });
-        } else if let Some(reading) = self.readings.get_mut(&place) {
-            reading.person |= Target::Lookup.has(method, path);
-            reading.list |= Target::List.has(method, path);
+        reading.began.get_or_insert((moment, at));
+        if Target::Issue.has(method, path) {
+            reading.iid = issue_of(path).map(|(_, iid, _)| iid);
+            reading.texts.push(moment);
+        } else if path.ends_with("/graphql") {
+            reading.texts.push(moment);
         }
+        reading.person |= Target::Lookup.has(method, path);
+        reading.list |= Target::List.has(method, path);
+    }
+
+    /// A create call was made, whatever becomes of it: it may take effect later.
+    fn note_question(&mut self, place: Place, request: &Request<Bytes>) {
+        if !Target::Create.has(request.method().as_str(), request.uri().path()) {
+            return;
+        }
+        let body: serde_json::Value = serde_json::from_slice(request.body()).unwrap_or_default();
+        let Some(issue) = body["api_token"]["description"].as_str().and_then(|name| self.issue_named(name))
+        else {
+            return;
+        };
+        let approved = self.readings.get(&place).and_then(|reading| self.approved_since(issue, reading).ok());
+        if let Some(approved) = approved {
+            self.facts.asked_for.insert(issue.id, approved);
+        }
+    }
+
+    /// What was read before a change says nothing of what is after it.
+    pub(super) fn begins_to_read(&mut self, place: Place) {
+        self.readings.insert(place, Reading::default());
     }
 
     async fn what_was_made(&mut self, place: Option<Place>, before: &Before) -> Result<(), Fault> {
@@ -124,9 +153,10 @@ impl Scene {
             return Ok(());
         };
         // A late effect comes from a call that was judged when it was made.
-        let reading = place.and_then(|place| self.readings.get(&place).copied());
-        let approved = match reading.or_else(|| self.latest_reading(issue.iid)) {
-            Some(reading) if reading.iid == issue.iid => self.approved_since(issue, reading),
+        let reading = place.and_then(|place| self.readings.get(&place).cloned());
+        let approved = match (&reading, self.facts.asked_for.get(&issue.id)) {
+            (Some(reading), _) if reading.iid == Some(issue.iid) => self.approved_since(issue, reading),
+            (None, Some(approved)) => Ok(approved.clone()),
             _ => Err("nobody had looked at the issue".to_owned()),
         };
         match approved {
@@ -148,32 +178,32 @@ impl Scene {
             }
         }
         if place.is_some() {
-            self.certain(issue, reading);
+            self.certain(issue, reading.as_ref());
         }
         self.intended(issue).await
     }
 
-    fn latest_reading(&self, iid: u64) -> Option<Reading> {
-        let of_issue = self.readings.values().filter(|reading| reading.iid == iid);
-        of_issue.max_by_key(|reading| reading.moment).copied()
-    }
-
-    /// Two right approvals at some moment between the look that decided and now.
-    fn approved_since(&self, issue: Opened, reading: Reading) -> Result<Approved, String> {
+    /// Two right approvals at some moment between the look that decided and now, of a text that was read in it.
+    fn approved_since(&self, issue: Opened, reading: &Reading) -> Result<Approved, String> {
         let judge = Judge { facts: &self.facts, world: &self.sandbox.world, issue };
-        let mut why = "";
-        for moment in reading.moment..=self.sandbox.world.gitlab.last_id {
-            match judge.approved(moment, reading.at) {
-                Ok(approved) => return Ok(approved),
-                Err(wrong) if why.is_empty() => why = wrong,
-                Err(_) => {}
+        let Some((began, at)) = reading.began else {
+            return Err("nobody had looked at the issue".to_owned());
+        };
+        let version = |moment: Moment| self.facts.version(issue.id, moment).map(|version| version.moment);
+        let read: Vec<_> = reading.texts.iter().map(|moment| version(*moment)).collect();
+        let mut why = "the form that was approved had not been read";
+        for moment in began..=self.sandbox.world.gitlab.last_id {
+            match judge.approved(moment, at) {
+                Ok(approved) if read.contains(&version(moment)) => return Ok(approved),
+                Ok(_) => {}
+                Err(wrong) => why = wrong,
             }
         }
         Err(why.to_owned())
     }
 
     /// Doubt means no: the look that decided knew the person at Slack, and what Zendesk had.
-    fn certain(&mut self, issue: Opened, reading: Option<Reading>) {
+    fn certain(&mut self, issue: Opened, reading: Option<&Reading>) {
         self.checked(Promise::Doubt);
         let Some(reading) = reading else { return };
         if !reading.person || !reading.list {
@@ -222,6 +252,7 @@ impl Scene {
                     self.counts.endings += 1;
                     let early = minted.promised
                         && !self.facts.revoked.contains(&minted.issue)
+                        && !self.facts.somebody_left(&minted.approved)
                         && self.now() < minted.approved.ends_at;
                     if early {
                         let end = minted.approved.ends_at;

@@ -24,6 +24,11 @@ impl Scene {
         comment.body.strip_prefix(OPENING)?.lines().next()
     }
 
+    /// The comment as it stands; empty where there is none.
+    pub(in super::super) fn comment(&self, issue: Opened) -> String {
+        self.comments(issue.id).next().map(|note| note.body.clone()).unwrap_or_default()
+    }
+
     /// Whether an issue is a request by what people wrote: the marker, at any time.
     fn is_request(&self, issue: u64) -> bool {
         let versions = self.facts.versions.get(&issue);

@@ -77,35 +77,39 @@ impl Scene {
 
     /// A look at a request at rest changes nothing.
     pub(in super::super) async fn looking_again_changes_nothing(&mut self) -> Result<(), Fault> {
-        let running = self.processes.iter().find_map(|process| process.running.as_ref());
-        let Some(store) = running.map(|running| running.service.context.store().clone()) else {
-            return Ok(());
-        };
-        let keys: Vec<_> = self.issues.values().map(|issue| key(*issue)).collect();
-        for key in keys {
-            store.mark(key).await.map_err(Fault::of)?;
-        }
-        self.stirred += 1;
+        // Days have passed, and a date that was good may be none by now: the first look may say so, the second not.
+        self.look_at_everything().await?;
         let before = self.sandbox.world.calls.len();
-        let mut chance = super::super::chance::Chance::new(self.seed);
-        Box::pin(self.settle(&mut chance)).await?;
+        let comments: Vec<String> = self.issues.values().map(|one| self.comment(*one)).collect();
+        self.look_at_everything().await?;
         self.checked(Promise::Comment);
-        let resting = |title: Option<&str>| matches!(title, Some("Incomplete" | "Blocked"));
-        let faulty: Vec<u64> =
-            self.issues.values().filter(|one| resting(self.title(**one))).map(|one| one.iid).collect();
         let changes = self.sandbox.world.calls[before..].iter().find(|call| {
             let asks = call.path.contains("graphql")
                 || call.path.contains("/oauth/")
                 || call.path.contains("/slack/");
-            // These wait for a person; days pass, and what was a good end date is a fault by now.
-            let older = issue_of(&call.path).is_some_and(|(_, iid, _)| faulty.contains(&iid));
-            call.method != "GET" && !asks && !older
+            call.method != "GET" && !asks
         });
         if let Some(call) = changes {
-            let what = format!("all was quiet, and looking again did {} {}", call.method, call.path);
+            let mut what = format!("all was quiet, and looking again did {} {}", call.method, call.path);
+            for (issue, before) in self.issues.values().zip(&comments) {
+                what.extend(difference(before, &self.comment(*issue)));
+            }
             self.breaks(Promise::Comment, what);
         }
         Ok(())
+    }
+
+    async fn look_at_everything(&mut self) -> Result<(), Fault> {
+        let running = self.processes.iter().find_map(|process| process.running.as_ref());
+        let Some(store) = running.map(|running| running.service.context.store().clone()) else {
+            return Ok(());
+        };
+        for issue in self.issues.values() {
+            store.mark(key(*issue)).await.map_err(Fault::of)?;
+        }
+        self.stirred += 1;
+        let mut chance = super::super::chance::Chance::new(self.seed);
+        Box::pin(self.settle(&mut chance)).await
     }
 }
 
@@ -113,4 +117,10 @@ impl Scene {
 fn names(detail: &str, token: &Token) -> bool {
     let detail: serde_json::Value = serde_json::from_str(detail).unwrap_or_default();
     detail["credential"].as_u64() == Some(token.1)
+}
+
+/// The first line that differs, as it was and as it is.
+fn difference(before: &str, after: &str) -> Option<String> {
+    let (was, is) = before.lines().zip(after.lines()).find(|(was, is)| was != is)?;
+    Some(format!("\n  was: {was}\n  is:  {is}"))
 }
