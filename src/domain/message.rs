@@ -30,6 +30,13 @@ pub fn compose(terms: &Terms, issue_url: &str, secret: &MintedSecret, facts: Fac
         terms.instance_name,
         terms.instance_url
     );
+    if let Some(extends) = &terms.extends {
+        let ends = text::end(extends.ends_at, facts.zone);
+        opening.push_str(&format!(
+            "\nIt extends {}. The credential of that request ends on its own day, {ends}: change over before.",
+            extends.url
+        ));
+    }
     if facts.earlier_is_dead {
         opening.push_str(
             "\nIf you got an earlier message for this request: that credential is dead, use this one.",

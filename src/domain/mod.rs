@@ -9,6 +9,7 @@
 pub mod approval;
 pub mod comment;
 pub mod decide;
+pub mod extension;
 pub mod form;
 pub mod ids;
 pub mod inventory;

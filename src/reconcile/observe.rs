@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use super::context::Context;
 use super::pause::paused;
-use super::{approvers, life, parties};
+use super::{approvers, extension, life, parties};
 use crate::domain::comment::{Seal, fingerprint, read_seal};
 use crate::domain::form::carries_marker;
 use crate::domain::ids::{IssueId, IssueKey, NoteId, UserId};
@@ -17,7 +17,9 @@ use crate::domain::observed::{Edit, Issue, LabelEvent, Note};
 use crate::domain::phase::Phase;
 use crate::domain::policy::Pin;
 use crate::domain::record::Record;
-use crate::domain::snapshot::{Doubt, IssueView, Order, Origin, Parties, Project, Snapshot, Vendor};
+use crate::domain::snapshot::{
+    Doubt, IssueView, Order, Origin, Parties, Predecessor, Project, Snapshot, Vendor,
+};
 use crate::store::{Claim, Entry, StoreError};
 use crate::vendors::VendorError;
 
@@ -59,6 +61,7 @@ pub async fn observe(context: &Context, claim: &Claim) -> Result<Observation, St
     let mut snapshot = remembered(context, Memory::of(claim)).await?;
     let (comment, seals) = look_or_doubt(context, &mut snapshot).await;
     life::find(context, &mut snapshot).await;
+    extension::find(context, &mut snapshot).await?;
     for seal in seals {
         recognise_twin(context, &mut snapshot, seal).await?;
     }
@@ -72,6 +75,7 @@ pub async fn look_only(context: &Context, key: IssueKey) -> Result<Snapshot, Sto
     let mut snapshot = remembered(context, Memory { key, adopted, record }).await?;
     look_or_doubt(context, &mut snapshot).await;
     life::find(context, &mut snapshot).await;
+    extension::find(context, &mut snapshot).await?;
     Ok(snapshot)
 }
 
@@ -138,7 +142,8 @@ async fn remembered(context: &Context, claim: Memory) -> Result<Snapshot, StoreE
         last_words: None,
         listing: None,
         people: None,
-        successors: Vec::new(),
+        predecessor: Predecessor::None,
+        successors: store.successors(claim.key).await?,
         in_hand: context.hand.attempt(claim.key),
     })
 }

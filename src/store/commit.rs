@@ -8,6 +8,7 @@ use super::Store;
 use super::attempts;
 use super::audit::{self, Entry, Head};
 use super::error::StoreError;
+use super::extensions;
 use super::leases::{Claim, Guard};
 use super::sql::{Connection, query};
 use crate::domain::ids::IssueKey;
@@ -35,6 +36,7 @@ impl Store {
         // One truth: an active record in a row that says otherwise would never be found due.
         let phase = change.record.as_ref().map_or(change.phase, |record| record.phase.key().to_owned());
         let (guard, key) = (Guard::of(claim), claim.key);
+        let remembered = change.record.clone();
         let chain = self.inner.chain.clone();
         let work = self.inner.writer.run(move |connection, now| {
             Box::pin(async move {
@@ -48,6 +50,9 @@ impl Store {
                     attempts::upsert(connection, key, attempt).await?;
                 }
                 finish_orders(connection, key, change.orders_done, now).await?;
+                if let Some(record) = &remembered {
+                    extensions::note(connection, key, record).await?;
+                }
                 audit::append(connection, &chain, change.audit, now).await
             })
         });
