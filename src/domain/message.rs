@@ -32,10 +32,12 @@ pub fn compose(terms: &Terms, issue_url: &str, secret: &MintedSecret, facts: Fac
     );
     if let Some(extends) = &terms.extends {
         let ends = text::end(extends.ends_at, facts.zone);
-        opening.push_str(&format!(
-            "\nIt extends {}. The credential of that request ends on its own day, {ends}: change over before.",
-            extends.url
-        ));
+        let earlier = &extends.url;
+        opening.push_str("\nIt extends ");
+        opening.push_str(earlier);
+        opening.push_str(". The credential of that request ends on its own day, ");
+        opening.push_str(&ends);
+        opening.push_str(": change over before.");
     }
     if facts.earlier_is_dead {
         opening.push_str(

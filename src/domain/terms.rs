@@ -72,7 +72,7 @@ pub struct Terms {
     pub policy: String,
     /// The earlier request it extends. Left out of the digest where there is none, as before there was such a thing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub extends: Option<Extends>,
+    pub extends: Option<Box<Extends>>,
 }
 
 impl Terms {
@@ -125,7 +125,7 @@ impl Terms {
         ];
         rows.extend(fixed.map(|(name, value)| (name.to_owned(), value)));
         if let Some(extends) = &self.extends {
-            let Extends { key, url, generation, digest, ends_at } = extends;
+            let Extends { key, url, generation, digest, ends_at } = extends.as_ref();
             rows.insert(
                 "extends".to_owned(),
                 format!("{url} ({key}/{generation}, {digest}), which ends {ends_at}"),

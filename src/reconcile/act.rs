@@ -74,7 +74,7 @@ impl<'a> Work<'a> {
 
     async fn write(&mut self, change: Change) -> Result<(), StoreError> {
         let (phase, record) = (self.record.phase.key().to_owned(), Some(self.record.clone()));
-        self.context.store.commit(self.claim, Change { phase, record, ..change }).await?;
+        Box::pin(self.context.store.commit(self.claim, Change { phase, record, ..change })).await?;
         self.tell_the_earlier_one().await?;
         self.claim.record = Some(self.record.clone());
         self.record.phase.key().clone_into(&mut self.claim.phase);

@@ -36,7 +36,7 @@ impl Store {
         // One truth: an active record in a row that says otherwise would never be found due.
         let phase = change.record.as_ref().map_or(change.phase, |record| record.phase.key().to_owned());
         let (guard, key) = (Guard::of(claim), claim.key);
-        let remembered = change.record.clone();
+        let extension = change.record.as_ref().and_then(extensions::of);
         let chain = self.inner.chain.clone();
         let work = self.inner.writer.run(move |connection, now| {
             Box::pin(async move {
@@ -50,8 +50,8 @@ impl Store {
                     attempts::upsert(connection, key, attempt).await?;
                 }
                 finish_orders(connection, key, change.orders_done, now).await?;
-                if let Some(record) = &remembered {
-                    extensions::note(connection, key, record).await?;
+                if let Some(extension) = extension {
+                    extensions::note(connection, key, extension).await?;
                 }
                 audit::append(connection, &chain, change.audit, now).await
             })

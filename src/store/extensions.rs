@@ -33,14 +33,27 @@ impl Store {
     }
 }
 
-/// Notes that an active request extends another; once for each generation.
+/// That an active request extends another.
+pub(super) struct Extension {
+    generation: u32,
+    earlier: IssueKey,
+    url: String,
+    ends_at: Timestamp,
+}
+
+/// What a record says of it, once its credential was handed over.
+pub(super) fn of(record: &Record) -> Option<Extension> {
+    let extends = record.issued.as_ref()?.extends.as_ref()?;
+    let Phase::Active { ends_at, .. } = record.phase else { return None };
+    Some(Extension { generation: record.generation, earlier: extends.key, url: record.url.clone(), ends_at })
+}
+
+/// Notes it, once for each generation.
 pub(super) async fn note(
     connection: &mut Connection,
     key: IssueKey,
-    record: &Record,
+    extension: Extension,
 ) -> Result<(), StoreError> {
-    let extends = record.issued.as_ref().and_then(|terms| terms.extends.as_ref());
-    let (Phase::Active { ends_at, .. }, Some(extends)) = (&record.phase, extends) else { return Ok(()) };
     query(
         "INSERT INTO extensions (project_id, iid, generation, earlier_project_id, earlier_iid, url, ends_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7)
@@ -48,11 +61,11 @@ pub(super) async fn note(
     )
     .bind(key.project.0)
     .bind(key.iid)
-    .bind(i64::from(record.generation))
-    .bind(extends.key.project.0)
-    .bind(extends.key.iid)
-    .bind(record.url.clone())
-    .bind(milliseconds_up(*ends_at))
+    .bind(i64::from(extension.generation))
+    .bind(extension.earlier.project.0)
+    .bind(extension.earlier.iid)
+    .bind(extension.url)
+    .bind(milliseconds_up(extension.ends_at))
     .execute(connection)
     .await?;
     Ok(())
@@ -70,13 +83,13 @@ mod tests {
         on_both(async |bench| {
             let now = bench.now();
             let mut extending = terms();
-            extending.extends = Some(Extends {
+            extending.extends = Some(Box::new(Extends {
                 key: key(1),
                 url: "https://gitlab.example/1".to_owned(),
                 generation: 1,
                 digest: terms().digest(),
                 ends_at: now,
-            });
+            }));
             bench.put(2, "active").await;
             let active = Record {
                 phase: Phase::Active { since: now, ends_at: now },

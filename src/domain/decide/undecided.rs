@@ -83,7 +83,9 @@ impl Draft<'_> {
             slack_user: slack.id.clone(),
             fields: form.fields.clone(),
             policy: self.policy.version(instance),
-            extends: extension::check(form, self.snapshot, (self.policy, self.now)).unwrap_or_default(),
+            extends: extension::check(form, self.snapshot, (self.policy, self.now))
+                .unwrap_or_default()
+                .map(Box::new),
         })
     }
 
