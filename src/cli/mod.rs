@@ -5,6 +5,7 @@
 
 mod adopt;
 mod audit;
+pub mod credential;
 mod demo;
 mod directory;
 mod explain;
@@ -19,6 +20,7 @@ mod sandbox;
 mod serve;
 pub mod setup;
 mod show;
+pub mod whose;
 
 use std::path::PathBuf;
 
@@ -75,6 +77,11 @@ enum Command {
     Adopt(adopt::Arguments),
     /// List every credential at Zendesk against the ledger and the naming standards. Reading changes nothing.
     Inventory(inventory::Arguments),
+    /// Rename, switch off or on, or delete an API token of the ledger or of an exception.
+    #[command(subcommand)]
+    Credential(credential::Command),
+    /// To whom a leaked credential belongs, and revoke it now.
+    Whose(whose::Arguments),
     /// The approval labels.
     #[command(subcommand)]
     Labels(labels::Command),
@@ -109,6 +116,8 @@ pub async fn run(arguments: Arguments) -> Result<ExitStatus, Failure> {
         Command::Resume { config } => pause::resume(config).await,
         Command::Adopt(arguments) => Box::pin(adopt::run(arguments)).await,
         Command::Inventory(arguments) => Box::pin(inventory::run(arguments)).await,
+        Command::Credential(command) => Box::pin(credential::run(command)).await,
+        Command::Whose(arguments) => Box::pin(whose::run(arguments)).await,
         Command::Labels(command) => labels::run(command).await,
         Command::Directory(command) => directory::run(command).await,
         Command::Audit(command) => audit::run(command).await,

@@ -9,6 +9,7 @@ mod act;
 mod adopt;
 mod approvers;
 mod context;
+mod fingerprint;
 mod hand;
 mod inspect;
 pub mod inventory;

@@ -42,6 +42,7 @@ fn listed(name: &str, creator: i64) -> Listed {
         client: None,
         creator: Some(ZendeskUserId(creator)),
         creator_name: None,
+        creator_email: None,
         active: true,
         created_at: Some(time("2026-12-01T09:00:05Z")),
         last_use: LastUse::At(time("2026-12-31T08:00:00Z")),
