@@ -16,6 +16,7 @@ mod load;
 mod orders;
 pub mod output;
 mod pause;
+pub mod retire;
 mod sandbox;
 mod serve;
 pub mod setup;
@@ -82,6 +83,9 @@ enum Command {
     Credential(credential::Command),
     /// To whom a leaked credential belongs, and revoke it now.
     Whose(whose::Arguments),
+    /// The campaign that moves API tokens to OAuth before Zendesk ends them.
+    #[command(subcommand)]
+    Retire(retire::Command),
     /// The approval labels.
     #[command(subcommand)]
     Labels(labels::Command),
@@ -118,6 +122,7 @@ pub async fn run(arguments: Arguments) -> Result<ExitStatus, Failure> {
         Command::Inventory(arguments) => Box::pin(inventory::run(arguments)).await,
         Command::Credential(command) => Box::pin(credential::run(command)).await,
         Command::Whose(arguments) => Box::pin(whose::run(arguments)).await,
+        Command::Retire(command) => Box::pin(retire::run(command)).await,
         Command::Labels(command) => labels::run(command).await,
         Command::Directory(command) => directory::run(command).await,
         Command::Audit(command) => audit::run(command).await,

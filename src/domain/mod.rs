@@ -20,6 +20,7 @@ pub mod plan;
 pub mod policy;
 pub mod record;
 pub mod recovery;
+pub mod retirement;
 pub mod snapshot;
 pub mod terms;
 #[cfg(test)]

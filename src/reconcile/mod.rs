@@ -18,6 +18,7 @@ mod observe;
 mod parties;
 mod pause;
 mod remind;
+pub mod retire;
 mod seen;
 mod status;
 mod sweep;

@@ -16,6 +16,7 @@ use crate::domain::inventory::summary::AuditLogRead;
 use crate::domain::inventory::{Finding, Line, ListedKind, Standing, Summary};
 use crate::domain::policy::Instance;
 use crate::reconcile::context::Context;
+use crate::reconcile::retire;
 use crate::store::{Entry, InventoryRun, StoreError};
 
 /// As many lines of an inventory are written down; the sums are of all.
@@ -71,6 +72,7 @@ fn name(line: &Line) -> String {
 
 /// Takes the inventory of every instance whose run of today nobody took yet.
 pub async fn daily(context: &Context) -> Result<(), StoreError> {
+    let mut taken = false;
     let day = context.now().to_zoned(TimeZone::UTC).date();
     for instance in &context.policy.instances {
         let last = context.store.last_inventory(&instance.key).await?;
@@ -80,7 +82,11 @@ pub async fn daily(context: &Context) -> Result<(), StoreError> {
         if context.store.begin_inventory(&instance.key, day).await? {
             let (document, entry) = run(context, instance).await?;
             context.store.finish_inventory((&instance.key, day), &document, entry).await?;
+            taken = true;
         }
+    }
+    if taken && let Err(error) = retire::follow(context).await {
+        tracing::warn!(error = %error, "the campaign against API tokens could not be followed; it is tried tomorrow");
     }
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 mod daily;
 mod hands;
+mod retire;
 
 use countersign::cli::inventory::{Format, Wish, ended, report};
 use countersign::cli::{ExitStatus, Failure};
