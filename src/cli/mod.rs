@@ -6,6 +6,7 @@
 mod adopt;
 mod audit;
 pub mod credential;
+mod brake;
 mod demo;
 mod directory;
 mod explain;
@@ -76,6 +77,9 @@ enum Command {
     },
     /// Treat an older issue as a request, or go on after another installation was noticed.
     Adopt(adopt::Arguments),
+    /// What is held back because too many would end at once.
+    #[command(subcommand)]
+    Brake(brake::Command),
     /// List every credential at Zendesk against the ledger and the naming standards. Reading changes nothing.
     Inventory(inventory::Arguments),
     /// Rename, switch off or on, or delete an API token of the ledger or of an exception.
@@ -119,6 +123,7 @@ pub async fn run(arguments: Arguments) -> Result<ExitStatus, Failure> {
         Command::Pause(arguments) => pause::pause(arguments).await,
         Command::Resume { config } => pause::resume(config).await,
         Command::Adopt(arguments) => Box::pin(adopt::run(arguments)).await,
+        Command::Brake(command) => brake::run(command).await,
         Command::Inventory(arguments) => Box::pin(inventory::run(arguments)).await,
         Command::Credential(command) => Box::pin(credential::run(command)).await,
         Command::Whose(arguments) => Box::pin(whose::run(arguments)).await,

@@ -14,6 +14,7 @@ pub mod ids;
 pub mod inventory;
 pub mod message;
 pub mod naming;
+pub mod notice;
 pub mod observed;
 pub mod phase;
 pub mod plan;
@@ -21,6 +22,7 @@ pub mod policy;
 pub mod record;
 pub mod recovery;
 pub mod retirement;
+pub mod revocation;
 pub mod snapshot;
 pub mod terms;
 #[cfg(test)]
