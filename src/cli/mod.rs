@@ -5,8 +5,8 @@
 
 mod adopt;
 mod audit;
-pub mod credential;
 mod brake;
+pub mod credential;
 mod demo;
 mod directory;
 mod explain;

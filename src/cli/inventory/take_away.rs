@@ -75,6 +75,9 @@ async fn one(
         Ok(()) => ("gone".to_owned(), true),
         Err(HandError::NotListed) => ("gone already".to_owned(), true),
         Err(HandError::NotAllowed(why)) => (format!("left alone: {why}"), true),
+        Err(HandError::Held) => {
+            ("held back by the brake: `countersign brake release`, then again".to_owned(), false)
+        }
         Err(HandError::Store(error)) => return Err(error.into()),
         Err(error) => (format!("not gone: {error}"), false),
     };

@@ -131,3 +131,107 @@ pub fn may_take_away(
     let old = listed.created_at.is_some_and(|at| now.duration_since(at) >= YOUNGEST);
     if old { Ok(()) } else { Err(NotAllowed::TooYoung) }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::tests::{exceptions, known, listed, standards};
+    use super::super::{LastUse, Listed};
+    use super::*;
+    use crate::domain::ids::CredentialId;
+    use crate::domain::testing::{URL, time};
+
+    const NOW: &str = "2026-12-31T09:00:00Z";
+    const OURSELVES: ZendeskUserId = ZendeskUserId(500);
+
+    fn on(deed: &Deed, listed: &Listed, known: Option<&Known>) -> Result<Deed, NotAllowed> {
+        let (standards, exceptions) = (standards(), exceptions());
+        let rules = Rules { standards: &standards, exceptions: &exceptions };
+        allowed(deed, (listed, known), rules, time(NOW))
+    }
+
+    fn taken(listed: &Listed, known: Option<&Known>, pending: bool) -> Result<(), NotAllowed> {
+        let (standards, exceptions) = (standards(), exceptions());
+        let rules = Rules { standards: &standards, exceptions: &exceptions };
+        may_take_away(listed, (known, pending), (rules, OURSELVES), time(NOW))
+    }
+
+    fn orphan() -> Listed {
+        Listed { creator: Some(OURSELVES), ..listed(URL, 0) }
+    }
+
+    #[test]
+    fn an_orphan_of_our_own_user_that_is_old_enough_and_nobodys_may_go() {
+        assert_eq!(taken(&orphan(), None, false), Ok(()));
+        assert_eq!(taken(&orphan(), None, true), Err(NotAllowed::Passing));
+        for young in [Some(time("2026-12-31T08:30:00Z")), None] {
+            let young = Listed { created_at: young, ..orphan() };
+            assert_eq!(taken(&young, None, false), Err(NotAllowed::TooYoung));
+        }
+    }
+
+    fn deeds() -> impl Strategy<Value = Deed> {
+        let name = prop_oneof![Just("Ada Admin - other".to_owned()), Just(URL.to_owned()), any::<String>()];
+        prop_oneof![
+            prop::option::of(name).prop_map(Deed::Rename),
+            Just(Deed::Deactivate),
+            Just(Deed::Reactivate),
+            Just(Deed::Delete),
+        ]
+    }
+
+    fn expectations() -> impl Strategy<Value = Expected> {
+        prop_oneof![Just(Expected::Live { ends_at: None }), Just(Expected::Passing), Just(Expected::Gone)]
+    }
+
+    fn things() -> impl Strategy<Value = Listed> {
+        let names = prop_oneof![Just("Ada Admin - x".to_owned()), Just(URL.to_owned()), any::<String>()];
+        (names, prop_oneof![Just(11), Just(12), Just(500)], any::<bool>(), any::<bool>()).prop_map(
+            |(name, creator, active, own_login)| {
+                let id = CredentialId(900);
+                Listed { id, active, own_login, last_use: LastUse::NotKnown, ..listed(&name, creator) }
+            },
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn what_ended_is_never_switched_on_and_what_lives_never_deleted(
+            deed in deeds(), thing in things(), expected in expectations(),
+        ) {
+            let known = known(expected);
+            if let Ok(deed) = on(&deed, &thing, Some(&known)) {
+                prop_assert!(expected != Expected::Passing);
+                prop_assert!(deed != Deed::Reactivate || known.is_live());
+                prop_assert!(deed != Deed::Delete || !known.is_live());
+                if let Deed::Rename(name) = deed {
+                    prop_assert_eq!(name, Some(known.name));
+                }
+            }
+        }
+
+        #[test]
+        fn without_the_ledger_only_exceptions_are_touched_and_stay_exceptions(deed in deeds(), thing in things()) {
+            let (standards, exceptions) = (standards(), exceptions());
+            let rules = Rules { standards: &standards, exceptions: &exceptions };
+            if let Ok(deed) = on(&deed, &thing, None) {
+                prop_assert_eq!(judge(&thing, None, rules, time(NOW)).standing, Standing::Exception);
+                if let Deed::Rename(name) = deed {
+                    let renamed = Listed { name: name.unwrap(), ..thing };
+                    prop_assert_eq!(judge(&renamed, None, rules, time(NOW)).standing, Standing::Exception);
+                }
+            }
+        }
+
+        #[test]
+        fn nothing_is_taken_that_the_ledger_knows_or_somebody_else_made(
+            thing in things(), expected in prop::option::of(expectations()), pending in any::<bool>(),
+        ) {
+            let known = expected.map(known);
+            if taken(&thing, known.as_ref(), pending).is_ok() {
+                prop_assert!(known.is_none() && !pending && thing.creator == Some(OURSELVES) && !thing.own_login);
+            }
+        }
+    }
+}

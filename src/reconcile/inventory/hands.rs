@@ -12,8 +12,9 @@ use crate::domain::ids::{CredentialId, IssueKey};
 use crate::domain::inventory::deeds::{Deed, NotAllowed, allowed, may_take_away};
 use crate::domain::inventory::{Known, Line, Listed, ListedKind, Rules};
 use crate::domain::policy::Instance;
+use crate::reconcile::ask_brake;
 use crate::reconcile::context::Context;
-use crate::store::{Entry, StoreError};
+use crate::store::{Entry, MassEnding, StoreError};
 use crate::vendors::VendorError;
 use crate::vendors::zendesk::Zendesk;
 
@@ -161,6 +162,11 @@ pub async fn take_orphan_away(context: &Context, wanted: &Wanted<'_>, line: &Lin
     let rules = Rules { standards: &before.standards, exceptions: &wanted.instance.exceptions };
     let known = (before.known.as_ref(), before.pending);
     may_take_away(&before.listed, known, (rules, ourselves.id), context.now())?;
+    let subject = format!("{}/{}/{}", wanted.instance.key, line.kind.key(), wanted.credential);
+    let cause = "it is an orphan of the inventory".to_owned();
+    if !ask_brake(context, MassEnding { subject, cause }).await? {
+        return Err(HandError::Held);
+    }
     let detail = json!({"instance": wanted.instance.key, "credential": wanted.credential, "kind": line.kind,
         "name": before.listed.name, "why": wanted.why, "by": wanted.by});
     note(context, "orphan.ordered", None, detail).await?;

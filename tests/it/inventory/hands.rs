@@ -4,6 +4,7 @@ use countersign::cli::credential::{Order, carry_out};
 use countersign::cli::inventory::take_away::{Sayso, take_away};
 use countersign::cli::{ExitStatus, Failure};
 use countersign::domain::inventory::deeds::Deed;
+use countersign::store::Entry;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
@@ -189,4 +190,27 @@ impl House {
         let tokens = self.tokens(iid).await;
         assert_eq!((tokens.len(), &tokens[0]["active"]), (1, &json!(true)));
     }
+}
+
+#[tokio::test]
+async fn t23_many_orphans_at_once_are_held_back_until_a_person_releases_them() {
+    let house = House::open().await;
+    let iid = house.approved().await;
+    let url = house.url(iid).await;
+    for number in 10..18 {
+        house.made_by_our_user(&format!("{url}{number}")).await;
+    }
+    house.clock.advance(SignedDuration::from_hours(2));
+    let orphans = async || house.lines().await.iter().filter(|line| line["standing"] == "orphan").count();
+    assert_eq!(house.take_orphans().await, ExitStatus::NotTrue);
+    assert_eq!(orphans().await, 7, "one is no mass; the second is, where a single credential lives");
+    assert_eq!(house.take_orphans().await, ExitStatus::NotTrue);
+    assert_eq!(orphans().await, 7);
+    let store = house.service().context.store();
+    let by = json!({"by": "oda"});
+    store.release_brake(Entry { kind: "brake.released".into(), key: None, detail: by }).await.unwrap();
+    assert_eq!(house.take_orphans().await, ExitStatus::Done);
+    assert_eq!(orphans().await, 0);
+    house.has_exactly_one_of_ours(iid).await;
+    house.leave().await;
 }

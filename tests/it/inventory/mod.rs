@@ -234,7 +234,13 @@ async fn thousands_of_credentials_cost_one_list_of_tokens_and_pages_of_a_hundred
     let before = (calls("api_tokens"), calls("oauth/clients"), calls("oauth/tokens"));
     // Lines are told one by one; only sums are kept of them.
     let (mut lines, policy) = (0, house.service().context.policy().clone());
-    let mut tell = |_: &Line| lines += 1;
+    let mut first_client = None;
+    let mut tell = |line: &Line| {
+        lines += 1;
+        if line.kind == ListedKind::OauthClient && first_client.is_none() {
+            first_client = Some(house.calls("zendesk", "GET", "oauth/clients"));
+        }
+    };
     let summary = take(&house.service().context, &policy.instances[0], house.now(), &mut tell).await.unwrap();
     let listed = |kind| summary.listed[&kind];
     assert_eq!(summary.tokens_of_limit(), Some((2048, 2048)));
@@ -242,6 +248,7 @@ async fn thousands_of_credentials_cost_one_list_of_tokens_and_pages_of_a_hundred
     let tokens = listed(ListedKind::OauthToken);
     assert!((4999..=5001).contains(&tokens), "{tokens}");
     assert_eq!(lines, 2048 + 5000 + tokens);
+    assert_eq!(first_client, Some(before.1 + 1), "the first page is told before the second is asked for");
     assert_eq!(calls("api_tokens") - before.0, 1);
     assert_eq!(calls("oauth/clients") - before.1, 50);
     assert_eq!(calls("oauth/tokens") - before.2, tokens.div_ceil(100));
