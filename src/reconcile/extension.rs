@@ -1,7 +1,7 @@
 //! Which earlier request a form names: looked up in our own memory, whatever its issue says now.
 
 use super::context::Context;
-use super::observe::is_undecided;
+use super::reading::is_undecided;
 use crate::domain::extension::{Earlier, Reference, reference};
 use crate::domain::form::{self, Answer, Field};
 use crate::domain::ids::IssueKey;
