@@ -149,6 +149,7 @@ fn door(config: &Config, store: &Store, clock: SharedClock) -> Door {
         clock,
         authentication: Authentication { signing_keys: webhook.signing_tokens, token: webhook.token },
         marks: Arc::new(store.clone()),
+        calendars: Arc::new(store.clone()),
         watched: Arc::new(WatchedProjects::new([])),
     }
 }

@@ -5,6 +5,7 @@
 
 mod adopt;
 mod audit;
+mod calendar;
 mod demo;
 mod directory;
 mod explain;
@@ -81,6 +82,9 @@ enum Command {
     /// The audit chain.
     #[command(subcommand)]
     Audit(audit::Command),
+    /// Calendars with the end dates.
+    #[command(subcommand)]
+    Calendar(calendar::Command),
 }
 
 /// Which configuration.
@@ -107,6 +111,7 @@ pub async fn run(arguments: Arguments) -> Result<ExitStatus, Failure> {
         Command::Adopt(arguments) => Box::pin(adopt::run(arguments)).await,
         Command::Labels(command) => labels::run(command).await,
         Command::Directory(command) => directory::run(command).await,
+        Command::Calendar(command) => calendar::run(command).await,
         Command::Audit(command) => audit::run(command).await,
     }
 }

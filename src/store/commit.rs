@@ -9,6 +9,7 @@ use sqlx::SqliteConnection;
 use super::Store;
 use super::attempts;
 use super::audit::{self, Entry, Head};
+use super::calendar;
 use super::error::StoreError;
 use super::leases::{Claim, Guard};
 use crate::domain::ids::IssueKey;
@@ -45,6 +46,9 @@ impl Store {
                 );
                 let query = guard.bind(query).bind(phase).bind(record).bind(now);
                 guard.check(query, connection).await?;
+                if let Some(record) = &change.record {
+                    calendar::keep(connection, record, now).await?;
+                }
                 for attempt in &change.attempts {
                     attempts::upsert(connection, key, attempt).await?;
                 }

@@ -8,6 +8,7 @@
 
 mod attempts;
 mod audit;
+mod calendar;
 mod chain;
 mod commit;
 mod connect;
@@ -33,6 +34,7 @@ use sqlx::SqlitePool;
 use tokio::sync::{Notify, mpsc};
 
 pub use audit::{Entry, Head, StoredEntry};
+pub use calendar::{Feed, NewFeed, Scope, ShownDate};
 pub use commit::Change;
 pub use error::StoreError;
 pub use leases::{Claim, Hold, Release};
