@@ -78,7 +78,7 @@ async fn scope(config: &Config, of: Of) -> Result<Scope, Failure> {
         return Ok(Scope::Person(UserId(id)));
     }
     let gitlab =
-        GitLab::new(load::world()?.transport, config.gitlab.url.clone(), config.gitlab.token.clone());
+        GitLab::new(load::world(config)?.transport, config.gitlab.url.clone(), config.gitlab.token.clone());
     let found = gitlab.user_by_name(person.trim_start_matches('@')).await?;
     found
         .map(Scope::Person)

@@ -9,6 +9,7 @@ mod calendar;
 mod demo;
 mod directory;
 mod explain;
+pub mod inventory;
 mod issue;
 mod labels;
 mod load;
@@ -73,6 +74,8 @@ enum Command {
     },
     /// Treat an older issue as a request, or go on after another installation was noticed.
     Adopt(adopt::Arguments),
+    /// List every credential at Zendesk against the ledger and the naming standards. Reading changes nothing.
+    Inventory(inventory::Arguments),
     /// The approval labels.
     #[command(subcommand)]
     Labels(labels::Command),
@@ -109,6 +112,7 @@ pub async fn run(arguments: Arguments) -> Result<ExitStatus, Failure> {
         Command::Pause(arguments) => pause::pause(arguments).await,
         Command::Resume { config } => pause::resume(config).await,
         Command::Adopt(arguments) => Box::pin(adopt::run(arguments)).await,
+        Command::Inventory(arguments) => Box::pin(inventory::run(arguments)).await,
         Command::Labels(command) => labels::run(command).await,
         Command::Directory(command) => directory::run(command).await,
         Command::Calendar(command) => calendar::run(command).await,

@@ -121,6 +121,63 @@ pub struct ListedToken {
     pub created_at: Option<Timestamp>,
 }
 
+/// An OAuth client in Zendesk's list. Its secret is dropped unread.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedClient {
+    /// Numeric id.
+    pub id: CredentialId,
+    /// What Admin Center shows: the name we gave it, if it is ours.
+    pub name: String,
+    /// What it logs in with; unique within the account.
+    pub identifier: String,
+    /// Whether it has a secret of its own. `None`: the answer does not say.
+    pub confidential: Option<bool>,
+    /// Whom its tokens act as.
+    pub owner: Option<ZendeskUserId>,
+    /// The link to the request, if it is ours.
+    pub description: String,
+    /// When, if said.
+    pub created_at: Option<Timestamp>,
+}
+
+/// An OAuth access token in Zendesk's list. The cut token and the refresh token are dropped unread.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedAccess {
+    /// Numeric id.
+    pub id: CredentialId,
+    /// The client it was given to.
+    pub client: Option<CredentialId>,
+    /// Whom it acts as.
+    pub user: Option<ZendeskUserId>,
+    /// What it may do.
+    pub scopes: Vec<String>,
+    /// When, if said.
+    pub created_at: Option<Timestamp>,
+    /// `None`: it has no end, or the answer does not say.
+    pub expires_at: Option<Timestamp>,
+    /// The last authentication. `None`: never, or the answer does not say.
+    pub used_at: Option<Timestamp>,
+}
+
+/// A line of Zendesk's own audit log: a change of its configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditLine {
+    /// Numeric id.
+    pub id: i64,
+    /// `create`, `update`, `destroy`, `login` or `exported`.
+    pub action: String,
+    /// Who did it.
+    pub actor: Option<ZendeskUserId>,
+    /// What kind of thing it was done to; API tokens are `apitoken`.
+    pub source_type: String,
+    /// Its id. The label need not carry the thing's own name, so that this is what lines are matched by.
+    pub source_id: Option<i64>,
+    /// What Zendesk calls it.
+    pub source_label: String,
+    /// When.
+    pub created_at: Timestamp,
+}
+
 /// A Slack account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SlackPerson {

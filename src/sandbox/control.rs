@@ -3,13 +3,14 @@
 //! No vendor has this face and it asks nobody who they are: the sandbox listens on loopback.
 
 use jiff::SignedDuration;
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::sandbox::answer::{Answer, Reply};
 use crate::sandbox::call::Call;
 use crate::sandbox::faults::Fault;
-use crate::sandbox::world::{Account, Member, Owner, Person, World};
-use crate::sandbox::{gitlab, times};
+use crate::sandbox::world::{Account, Member, Owner, Person, Quirks, World};
+use crate::sandbox::{gitlab, seed, times};
 
 /// The project whose memberships `people/:id` changes.
 const PROJECT: u64 = 42;
@@ -29,9 +30,11 @@ pub(crate) fn answer(world: &mut World, call: &Call) -> Answer {
         ("POST", ["lists"]) => lag_lists(world, call),
         ("GET", ["world"]) => Ok(Answer::ok(&world.dump())),
         ("POST", ["world"]) => change_accounts(world, call),
+        ("POST", ["fill"]) => fill_account(world, call),
         ("GET", ["calls"]) => Ok(Answer::ok(&json!({"calls": world.calls}))),
         ("POST", ["people", id]) => change_person(world, call, id),
         ("POST", ["projects", id]) => change_project(world, call, id),
+        ("POST", ["hooks", id]) => change_hook(world, call, id),
         ("POST", ["labels", id]) => hide_label(world, call, id),
         ("POST", ["notes"]) => write_late(world, call),
         _ => Err(wrong("no such control")),
@@ -72,7 +75,8 @@ fn lag_lists(world: &mut World, call: &Call) -> Reply {
     Ok(Answer::empty())
 }
 
-/// `{"zendesk": {"global": {"creates_api_tokens": false, "api_token_access": true}}}`
+/// `{"zendesk": {"global": {"creates_api_tokens", "api_token_access", "api_token_cap", "has_audit_log", "quirks": {…},
+/// "allowed_scopes": {"CLIENT ID": ["read"] | null}}}}`
 fn change_accounts(world: &mut World, call: &Call) -> Reply {
     for (key, changes) in call.value("zendesk").and_then(Value::as_object).into_iter().flatten() {
         let account = account(world, key)?;
@@ -82,7 +86,51 @@ fn change_accounts(world: &mut World, call: &Call) -> Reply {
         if let Some(access) = changes["api_token_access"].as_bool() {
             account.api_token_access = access;
         }
+        if let Some(cap) = changes["api_token_cap"].as_u64() {
+            account.api_token_cap = usize::try_from(cap).unwrap_or(usize::MAX);
+        }
+        account.has_audit_log = changes["has_audit_log"].as_bool().unwrap_or(account.has_audit_log);
+        if let Some(quirks) = changes.get("quirks") {
+            account.quirks = Quirks::deserialize(quirks).map_err(|problem| wrong(&problem.to_string()))?;
+        }
+        for (id, scopes) in changes["allowed_scopes"].as_object().into_iter().flatten() {
+            let client = id.parse().ok().and_then(|id: u64| account.clients.get_mut(&id));
+            client.ok_or_else(|| wrong("no such client"))?.allowed_scopes =
+                Deserialize::deserialize(scopes).map_err(|_| wrong("allowed_scopes is no list"))?;
+        }
     }
+    Ok(Answer::empty())
+}
+
+/// `{"instance", "api_tokens", "clients", "tokens_of_each_client"}`: so many more, ninety days old and all different.
+fn fill_account(world: &mut World, call: &Call) -> Reply {
+    let number = |name: &str| call.number(name).unwrap_or(0);
+    let key = call.text("instance").unwrap_or_default();
+    account(world, &key)?;
+    for _ in 0..number("api_tokens") {
+        let id = account(world, &key)?.fresh_id();
+        let token = seed::token(world, (id, 9002), &format!("Seeded {id}"));
+        account(world, &key)?.tokens.insert(id, token);
+    }
+    for _ in 0..number("clients") {
+        let id = account(world, &key)?.fresh_id();
+        let client = seed::client(world, (id, 9002), &format!("seeded_{id}"));
+        account(world, &key)?.clients.insert(id, client);
+        for _ in 0..number("tokens_of_each_client") {
+            let bearer = account(world, &key)?.fresh_id();
+            let bearer = seed::bearer(world, (bearer, id, 9002));
+            account(world, &key)?.bearers.insert(bearer.id, bearer);
+        }
+    }
+    Ok(Answer::empty())
+}
+
+/// `{"alert_status": "disabled"}`: GitLab has switched the webhook off; what it would have sent is not sent.
+fn change_hook(world: &mut World, call: &Call, id: &str) -> Reply {
+    let hook = id.parse().ok().and_then(|id: u64| world.gitlab.hooks.get_mut(&id));
+    let hook = hook.ok_or_else(|| wrong("no such hook"))?;
+    let status = call.text("alert_status").ok_or_else(|| wrong("alert_status is missing"))?;
+    hook.details.insert("alert_status".to_owned(), status.into());
     Ok(Answer::empty())
 }
 

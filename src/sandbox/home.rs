@@ -8,6 +8,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
+use crate::clock::Pace;
 use crate::sandbox::Sandbox;
 use crate::sandbox::seed::{BOT, CAST, CLIENT, INTEGRATION, PROJECT};
 use crate::sandbox::webhooks::lock;
@@ -29,7 +30,7 @@ pub fn write(sandbox: &Sandbox, directory: &Path) -> io::Result<()> {
         ("people.json", people),
     ];
     if let Some(account) = world.zendesk.get("global") {
-        let client = account.clients.iter().find(|client| client.identifier == CLIENT);
+        let client = account.clients.values().find(|client| client.identifier == CLIENT);
         secrets
             .push(("zendesk-global.secret", client.map(|client| client.secret.clone()).unwrap_or_default()));
     }
@@ -130,6 +131,9 @@ url = "{base}/slack/api"
 token_file = "slack.token"
 "#
     );
+    if let Some(Pace { times, since }) = world.clock.pace() {
+        text.extend([format!("\n[clock]\npace = {times}\nsince = \"{since}\"\n")]);
+    }
     let logins = [
         (
             "global",

@@ -11,8 +11,8 @@ use jiff::{SignedDuration, Timestamp};
 use crate::clock::{AdjustableClock, SharedRandomness};
 use crate::sandbox::times;
 use crate::sandbox::world::{
-    AccessToken, Account, Agent, ApiToken, Channel, Client, Effect, GitLab, Group, Issue, Label, LabelEvent,
-    Member, Owner, Person, Project, Slack, StoredFile, User, World,
+    AccessToken, Account, Agent, ApiToken, Bearer, Channel, Client, Effect, GitLab, Group, Issue, Label,
+    LabelEvent, Member, Owner, Person, Project, Quirks, Slack, StoredFile, User, World,
 };
 
 /// The group `company`.
@@ -239,8 +239,7 @@ fn account(world: &World, key: &str, name: &str, creates_api_tokens: bool) -> Ac
         agent(9002, "Zendesk Admin", format!("admin-{key}@example.com"), "admin"),
     ];
     agents.extend(CAST.iter().map(|person| agent(9000 + person.id, person.name, person.email(), "agent")));
-    let client =
-        Client { id: 8001, identifier: CLIENT.to_owned(), secret: world.random_text(64), user_id: 9001 };
+    let client = client(world, (8001, 9001), CLIENT);
     let tokens = [(8101, 9001, "Integration bot's own login"), (8102, 9002, "Admin's own scripts")];
     let tokens = tokens.map(|(id, user_id, description)| (id, token(world, (id, user_id), description)));
     Account {
@@ -248,17 +247,56 @@ fn account(world: &World, key: &str, name: &str, creates_api_tokens: bool) -> Ac
         name: name.to_owned(),
         last_id: 10_000,
         creates_api_tokens,
+        api_token_cap: 256,
         api_token_access: true,
+        has_audit_log: true,
         list_lag_seconds: 0,
+        quirks: Quirks::default(),
         agents,
         tokens: BTreeMap::from(tokens),
-        clients: vec![client],
-        bearers: Vec::new(),
+        clients: BTreeMap::from([(client.id, client)]),
+        bearers: BTreeMap::new(),
+        audit_log: Vec::new(),
         ever_minted: Vec::new(),
     }
 }
 
-fn token(world: &World, (id, user_id): (u64, u64), description: &str) -> ApiToken {
+/// A confidential client, ninety days old.
+pub(crate) fn client(world: &World, (id, user_id): (u64, u64), identifier: &str) -> Client {
+    let at = ago(world, 90);
+    Client {
+        id,
+        name: identifier.to_owned(),
+        identifier: identifier.to_owned(),
+        kind: "confidential".to_owned(),
+        description: String::new(),
+        company: String::new(),
+        redirect_uri: Vec::new(),
+        secret: world.random_text(64),
+        user_id,
+        allowed_scopes: None,
+        created_at: at,
+        updated_at: at,
+        deleted_at: None,
+    }
+}
+
+/// An access token without an end, as clients of long ago have them.
+pub(crate) fn bearer(world: &World, (id, client_id, user_id): (u64, u64, u64)) -> Bearer {
+    Bearer {
+        id,
+        client_id,
+        user_id,
+        token: world.random_text(64),
+        scopes: vec!["read".to_owned()],
+        created_at: ago(world, 90),
+        expires_at: None,
+        used_at: None,
+        deleted_at: None,
+    }
+}
+
+pub(crate) fn token(world: &World, (id, user_id): (u64, u64), description: &str) -> ApiToken {
     let at = ago(world, 90);
     ApiToken {
         id,

@@ -86,6 +86,18 @@ impl Stage {
         seen.body["iid"].as_u64().unwrap()
     }
 
+    /// A call below `/api/v2` of the account `global`, by its admin.
+    pub(crate) async fn admin(&self, (method, path): (&str, &str), body: Value) -> Seen {
+        let admin = self.instance("global");
+        let text = |name: &str| admin[name].as_str().unwrap();
+        let url = format!("{}/api/v2/{path}", self.sandbox.zendesk_url("global"));
+        let request = self.client.request(method.parse().unwrap(), url);
+        let request =
+            request.basic_auth(format!("{}/token", text("admin_email")), Some(text("admin_api_token")));
+        let request = request.header("content-type", "application/json").body(body.to_string());
+        self.send(request).await.unwrap()
+    }
+
     /// A call to the control.
     pub(crate) async fn control(&self, path: &str, body: Value) -> Seen {
         let url = format!("{}/control/{path}", self.sandbox.base_url());

@@ -6,13 +6,12 @@
 
 use jiff::Timestamp;
 use serde_json::json;
-use sqlx::SqliteConnection;
-use sqlx::sqlite::SqliteRow;
 
 use super::Store;
 use super::audit::{self, Entry};
 use super::error::StoreError;
 use super::rows::Reading;
+use super::sql::{Connection, Row, query};
 use crate::domain::calendar::{EndDate, end_date};
 use crate::domain::ids::UserId;
 use crate::domain::record::Record;
@@ -82,7 +81,7 @@ impl Store {
         let work = self.inner.writer.run(move |connection, now| {
             Box::pin(async move {
                 let (scope, subject) = feed.scope.parts();
-                sqlx::query(
+                query(
                     "INSERT INTO calendar_feeds (id, token_hash, scope, subject, made_at, made_by)
                      VALUES ($1, $2, $3, $4, $5, $6)",
                 )
@@ -107,14 +106,13 @@ impl Store {
         let (id, by, chain) = (id.to_owned(), by.to_owned(), self.inner.chain.clone());
         let work = self.inner.writer.run(move |connection, now| {
             Box::pin(async move {
-                let ended = sqlx::query(
-                    "UPDATE calendar_feeds SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL",
-                )
-                .bind(id.as_str())
-                .bind(now)
-                .execute(&mut *connection)
-                .await?;
-                if ended.rows_affected() == 0 {
+                let ended =
+                    query("UPDATE calendar_feeds SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL")
+                        .bind(id.as_str())
+                        .bind(now)
+                        .execute(&mut *connection)
+                        .await?;
+                if ended == 0 {
                     return Ok(false);
                 }
                 let detail = json!({"calendar": id, "by": by});
@@ -128,13 +126,13 @@ impl Store {
 
     /// All addresses ever made, oldest first.
     pub async fn feeds(&self) -> Result<Vec<Feed>, StoreError> {
-        let query = sqlx::query("SELECT * FROM calendar_feeds ORDER BY made_at, id");
+        let query = query("SELECT * FROM calendar_feeds ORDER BY made_at, id");
         query.fetch_all(&self.inner.read).await?.iter().map(feed).collect()
     }
 
     /// What the token with this hash opens; `None`: nothing, or nothing any more.
     pub async fn feed_by_hash(&self, token_hash: &str) -> Result<Option<Feed>, StoreError> {
-        let query = sqlx::query("SELECT * FROM calendar_feeds WHERE token_hash = $1 AND revoked_at IS NULL")
+        let query = query("SELECT * FROM calendar_feeds WHERE token_hash = $1 AND revoked_at IS NULL")
             .bind(token_hash);
         query.fetch_optional(&self.inner.read).await?.as_ref().map(feed).transpose()
     }
@@ -143,11 +141,11 @@ impl Store {
     pub async fn end_dates(&self, scope: &Scope, since: Timestamp) -> Result<Vec<ShownDate>, StoreError> {
         let since = since.as_millisecond();
         let query = match scope {
-            Scope::Instance(key) => sqlx::query(
+            Scope::Instance(key) => query(
                 "SELECT * FROM calendar_dates WHERE instance = $1 AND ends_at >= $2 ORDER BY ends_at, uid",
             )
             .bind(key.clone()),
-            Scope::Person(id) => sqlx::query(
+            Scope::Person(id) => query(
                 "SELECT * FROM calendar_dates WHERE person = $1 AND ends_at >= $2 ORDER BY ends_at, uid",
             )
             .bind(id.0),
@@ -157,13 +155,9 @@ impl Store {
 }
 
 /// Keeps the end date of a record, if it has one: in the transaction that changes the record.
-pub(super) async fn keep(
-    connection: &mut SqliteConnection,
-    record: &Record,
-    now: i64,
-) -> Result<(), StoreError> {
+pub(super) async fn keep(connection: &mut Connection, record: &Record, now: i64) -> Result<(), StoreError> {
     let Some(date) = end_date(record) else { return Ok(()) };
-    sqlx::query(
+    query(
         "INSERT INTO calendar_dates
              (uid, instance, person, summary, url, last_day, ends_at, cancelled, sequence, changed_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, $9)
@@ -187,7 +181,7 @@ pub(super) async fn keep(
     Ok(())
 }
 
-fn feed(row: &SqliteRow) -> Result<Feed, StoreError> {
+fn feed(row: &Row) -> Result<Feed, StoreError> {
     let reading = Reading::new(row, "calendar_feeds");
     let (scope, subject): (String, String) = (reading.get("scope")?, reading.get("subject")?);
     let person = || subject.parse().map_err(|_| reading.broken("column subject is no number".to_owned()));
@@ -202,7 +196,7 @@ fn feed(row: &SqliteRow) -> Result<Feed, StoreError> {
     })
 }
 
-fn shown_date(row: &SqliteRow) -> Result<ShownDate, StoreError> {
+fn shown_date(row: &Row) -> Result<ShownDate, StoreError> {
     let reading = Reading::new(row, "calendar_dates");
     let date = EndDate {
         uid: reading.get("uid")?,
@@ -215,4 +209,80 @@ fn shown_date(row: &SqliteRow) -> Result<ShownDate, StoreError> {
         cancelled: reading.get::<i64>("cancelled")? != 0,
     };
     Ok(ShownDate { date, sequence: reading.get("sequence")?, changed_at: reading.time("changed_at")? })
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::SignedDuration;
+
+    use super::*;
+    use crate::domain::phase::{EndReason, Phase};
+    use crate::domain::testing::terms;
+    use crate::store::testing::{on_both, record};
+
+    fn active() -> Record {
+        let terms = terms();
+        let phase = Phase::Active { since: Timestamp::UNIX_EPOCH, ends_at: terms.ends_at };
+        Record { issued: Some(terms), phase, ..record() }
+    }
+
+    #[tokio::test]
+    async fn a_date_changes_only_when_what_it_shows_does() {
+        on_both(async |bench| {
+            let shown = async || {
+                let (date, store) = (end_date(&active()).unwrap(), &bench.store);
+                let all =
+                    store.end_dates(&Scope::Instance(date.instance), Timestamp::UNIX_EPOCH).await.unwrap();
+                let mine = store.end_dates(&Scope::Person(date.person), Timestamp::UNIX_EPOCH).await.unwrap();
+                assert_eq!(all, mine);
+                assert!(
+                    store
+                        .end_dates(&Scope::Person(UserId(0)), Timestamp::UNIX_EPOCH)
+                        .await
+                        .unwrap()
+                        .is_empty()
+                );
+                all.first().map(|one| (one.sequence, one.changed_at, one.date.cancelled))
+            };
+            bench.store.mark(crate::store::testing::key(1)).await.unwrap();
+            bench.remember(1, record()).await;
+            assert_eq!(shown().await, None);
+            let began = bench.now();
+            for _ in 0..2 {
+                bench.remember(1, active()).await;
+                assert_eq!(shown().await, Some((0, began, false)));
+                bench.clock.advance(SignedDuration::from_hours(1));
+            }
+            let why = EndReason::Revoked { why: "lost".to_owned() };
+            let ended = bench.now();
+            bench.remember(1, Record { phase: Phase::Ending { since: ended, why }, ..active() }).await;
+            assert_eq!(shown().await, Some((1, ended, true)));
+            bench.remember(1, Record { issued: None, phase: Phase::New, ..active() }).await;
+            assert_eq!(shown().await, Some((1, ended, true)));
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn an_address_opens_until_it_is_revoked() {
+        on_both(async |bench| {
+            let (store, scope) = (&bench.store, Scope::Person(UserId(12)));
+            let feed = |id: &str| NewFeed {
+                id: id.to_owned(),
+                token_hash: format!("hash of {id}"),
+                scope: scope.clone(),
+                by: "root".to_owned(),
+            };
+            store.add_feed(feed("a")).await.unwrap();
+            store.add_feed(feed("b")).await.unwrap();
+            assert_eq!(store.feed_by_hash("hash of a").await.unwrap().unwrap().scope, scope);
+            assert!(store.revoke_feed("a", "root").await.unwrap());
+            assert!(!store.revoke_feed("a", "root").await.unwrap());
+            assert_eq!(store.feed_by_hash("hash of a").await.unwrap(), None);
+            assert!(store.feed_by_hash("hash of b").await.unwrap().is_some());
+            assert_eq!(store.feeds().await.unwrap().len(), 2);
+            assert_eq!(store.verify().await.unwrap().seq, 3);
+        })
+        .await;
+    }
 }

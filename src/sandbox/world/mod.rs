@@ -22,7 +22,7 @@ pub(crate) use self::gitlab::{
     Project, StateEvent, StoredFile, User,
 };
 pub(crate) use self::slack::{Channel, Message, Person, Slack};
-pub(crate) use self::zendesk::{Account, Agent, ApiToken, Bearer, Client};
+pub(crate) use self::zendesk::{Account, Agent, ApiToken, AuditLog, Bearer, Client, Quirks, Source};
 use crate::clock::{AdjustableClock, Clock as _, SharedRandomness};
 use crate::sandbox::faults::{Fault, LateCall};
 use crate::sandbox::record::Record;

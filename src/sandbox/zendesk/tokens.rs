@@ -4,16 +4,17 @@
 //! token cannot be deleted. A list answered 404 means that token access is switched off, 403 that the caller may
 //! not look: neither means that a token is gone.
 
-use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::{Caller, Desk, admins_only, error, explained};
 use crate::sandbox::answer::{Answer, Reply};
 use crate::sandbox::times::{or_null, seconds};
-use crate::sandbox::world::{Account, ApiToken};
+use crate::sandbox::world::{Account, ApiToken, Source};
 
-/// Zendesk's own limit on an account.
-const CAP: usize = 256;
+/// How the audit log names them; the label does not carry the description.
+fn logged(id: u64, change: &str) -> Source<'_> {
+    Source { kind: "apitoken", id, label: "Zendesk API: Active API tokens", change }
+}
 
 /// Routes below `/api/v2/api_tokens`.
 pub(crate) fn route(desk: &mut Desk<'_>, caller: &Caller, segments: &[&str]) -> Reply {
@@ -24,8 +25,8 @@ pub(crate) fn route(desk: &mut Desk<'_>, caller: &Caller, segments: &[&str]) -> 
     match (desk.call.method.as_str(), segments) {
         ("GET", []) => list(desk),
         ("POST", []) => create(desk, caller),
-        ("PUT", [id]) => change(desk, id),
-        ("DELETE", [id]) => delete(desk, id),
+        ("PUT", [id]) => change(desk, caller, id),
+        ("DELETE", [id]) => delete(desk, caller, id),
         _ => Err(error(404, "InvalidEndpoint")),
     }
 }
@@ -33,13 +34,7 @@ pub(crate) fn route(desk: &mut Desk<'_>, caller: &Caller, segments: &[&str]) -> 
 fn list(desk: &mut Desk<'_>) -> Reply {
     let (now, users) = (desk.world.now(), desk.call.flag("include_users").unwrap_or(false));
     let account = desk.account()?;
-    let lag = SignedDuration::from_secs(account.list_lag_seconds);
-    let then = now.saturating_sub(lag).unwrap_or(now);
-    let listed = |token: &&ApiToken| {
-        let there = token.created_at <= then;
-        let gone = token.deleted_at.is_some_and(|at| at <= then);
-        there && !gone
-    };
+    let listed = |token: &&ApiToken| account.lists(now, token.created_at, token.deleted_at);
     let tokens: Vec<Value> =
         account.tokens.values().filter(listed).map(|token| shape(account, token, users)).collect();
     Ok(Answer::ok(&json!({"api_tokens": tokens})))
@@ -73,9 +68,10 @@ fn create(desk: &mut Desk<'_>, caller: &Caller) -> Reply {
         return Err(explained(403, "Forbidden", description));
     }
     let live = account.tokens.values().filter(|token| token.deleted_at.is_none()).count();
-    if live >= CAP {
+    if live >= account.api_token_cap {
         // The body of this refusal is not known either.
-        return Err(invalid("You have reached the limit of 256 API tokens"));
+        let limit = account.api_token_cap;
+        return Err(invalid(&format!("You have reached the limit of {limit} API tokens")));
     }
     let token = ApiToken {
         id: account.fresh_id(),
@@ -91,11 +87,12 @@ fn create(desk: &mut Desk<'_>, caller: &Caller) -> Reply {
     let mut shape = shape(account, &token, false);
     shape["token"] = secret.clone().into();
     account.ever_minted.push(secret);
+    account.log((caller.agent.id, now), "create", logged(token.id, ""));
     account.tokens.insert(token.id, token);
     Ok(Answer::json(201, &json!({"api_token": shape})))
 }
 
-fn invalid(description: &str) -> Answer {
+pub(super) fn invalid(description: &str) -> Answer {
     let details = json!({"base": [{"description": description}]});
     let body =
         json!({"error": "RecordInvalid", "description": "Record validation errors", "details": details});
@@ -108,7 +105,7 @@ fn find<'a>(account: &'a mut Account, id: &str) -> Result<&'a mut ApiToken, Answ
     token.ok_or_else(|| explained(404, "RecordNotFound", "Not found"))
 }
 
-fn change(desk: &mut Desk<'_>, id: &str) -> Reply {
+fn change(desk: &mut Desk<'_>, caller: &Caller, id: &str) -> Reply {
     let now = desk.world.now();
     let changes = desk.call.value("api_token").cloned().unwrap_or_default();
     let account = desk.account()?;
@@ -119,17 +116,22 @@ fn change(desk: &mut Desk<'_>, id: &str) -> Reply {
     }
     token.updated_at = now;
     let token = token.clone();
+    let change = if token.active { "active" } else { "inactive" };
+    account.log((caller.agent.id, now), "update", logged(token.id, change));
     Ok(Answer::ok(&json!({"api_token": shape(account, &token, false)})))
 }
 
 /// Deactivate first. What deleting an active one answers is not known; a validation error stands for it.
-fn delete(desk: &mut Desk<'_>, id: &str) -> Reply {
-    let now: Timestamp = desk.world.now();
-    let token = find(desk.account()?, id)?;
+fn delete(desk: &mut Desk<'_>, caller: &Caller, id: &str) -> Reply {
+    let now = desk.world.now();
+    let account = desk.account()?;
+    let token = find(account, id)?;
     if token.active {
         return Err(invalid("An active API token cannot be deleted"));
     }
     token.deleted_at = Some(now);
+    let id = token.id;
+    account.log((caller.agent.id, now), "destroy", logged(id, ""));
     Ok(Answer::empty())
 }
 

@@ -19,7 +19,7 @@ use zeroize::Zeroizing;
 
 use crate::clock::SharedClock;
 use crate::domain::ids::Email;
-use crate::secret::Secret;
+use crate::secret::{MintedSecret, Secret};
 use crate::vendors::error::{VendorError, accepted};
 use crate::vendors::http::Transport;
 use crate::vendors::{Call, Vendor, address};
@@ -29,7 +29,7 @@ const LIFETIME: i64 = 1800;
 /// Renewed this long before its end, so that no call begins with a token that ends on the way.
 const MARGIN: SignedDuration = SignedDuration::from_mins(2);
 /// Not beneath the account's API: the grant has an address of its own.
-const GRANT: &str = "oauth/tokens";
+pub(super) const GRANT: &str = "oauth/tokens";
 
 /// Our credential for one account.
 #[derive(Debug, Clone)]
@@ -87,6 +87,11 @@ impl fmt::Debug for Session {
 impl Session {
     pub(super) fn new(transport: Transport, base: Url, login: Login, clock: SharedClock) -> Self {
         Self { transport, base, login, clock, bearer: Mutex::new(None) }
+    }
+
+    /// What we log in with.
+    pub(super) fn login(&self) -> &Login {
+        &self.login
     }
 
     /// The `Authorization` for a call that begins now.
@@ -175,6 +180,11 @@ pub(super) fn basic(email: &str, token: &str) -> Result<HeaderValue, VendorError
     let plain = Zeroizing::new(format!("{email}/token:{token}"));
     let encoded = Zeroizing::new(STANDARD.encode(plain.as_bytes()));
     sensitive(&Zeroizing::new(format!("Basic {}", encoded.as_str())))
+}
+
+/// Bearer authentication with an access token that is not our own login.
+pub(super) fn bearer_of(token: &MintedSecret) -> Result<HeaderValue, VendorError> {
+    sensitive(&Zeroizing::new(format!("Bearer {}", token.expose())))
 }
 
 fn sensitive(value: &str) -> Result<HeaderValue, VendorError> {

@@ -1,4 +1,5 @@
-//! Zendesk: the API tokens of one account. Source of the paths: Zendesk "Ticketing API", as far as documented.
+//! Zendesk: the API tokens, OAuth clients, access tokens and audit log of one account. Source of the paths: Zendesk
+//! "Ticketing API", as far as documented.
 //!
 //! One client is one account, with its address and our own login there. Nothing is believed because of a status: an
 //! ending is proven by [`Zendesk::list_api_tokens`], and a list that may not be the whole one is an error. Zendesk's
@@ -19,10 +20,19 @@ use crate::domain::ids::{CredentialId, Email};
 use crate::domain::observed::ListedToken;
 use crate::secret::MintedSecret;
 
+mod audit_log;
+mod listing;
 mod login;
+mod oauth;
+mod oauth_shapes;
+mod pages;
 mod shapes;
 
+pub use audit_log::AuditQuery;
 pub use login::Login;
+pub use oauth::NewClient;
+pub use oauth_shapes::{CreatedClient, Granted};
+pub use pages::{Cursor, Page};
 pub use shapes::{Created, Ourselves};
 
 /// `include_users` makes Zendesk say who created each token.

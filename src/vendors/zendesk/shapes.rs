@@ -117,7 +117,7 @@ struct MintedToken {
     token: Option<MintedSecret>,
 }
 
-fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<MintedSecret>, D::Error> {
+pub(super) fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<MintedSecret>, D::Error> {
     let value = Option::<String>::deserialize(deserializer)?;
     Ok(value.filter(|value| !value.is_empty()).map(MintedSecret::new))
 }

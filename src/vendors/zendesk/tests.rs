@@ -14,7 +14,7 @@ use crate::vendors::testing::{Log, answer, json as json_answer, lines, vendor};
 const NOON: &str = "2026-11-22T12:00:00Z";
 const SECRET: &str = "s3cr3t-of-the-minted-token";
 
-fn oauth() -> Login {
+pub(super) fn oauth() -> Login {
     Login::OAuth {
         client_id: "countersign".to_owned(),
         client_secret: Secret::new("hush".to_owned()),
@@ -30,7 +30,7 @@ fn noon() -> Timestamp {
     NOON.parse().unwrap()
 }
 
-fn zendesk(
+pub(super) fn zendesk(
     login: Login,
     reply: impl Fn(&str) -> Response<Bytes> + Clone + Send + Sync + 'static,
 ) -> (Zendesk, Log) {
@@ -40,7 +40,7 @@ fn zendesk(
 }
 
 /// An account that answers everything but the log-in with this.
-fn account(status: u16, body: &'static str) -> (Zendesk, Log) {
+pub(super) fn account(status: u16, body: &'static str) -> (Zendesk, Log) {
     zendesk(api_token(), move |_| answer(status, &[], body))
 }
 
