@@ -9,6 +9,7 @@
 
 mod attempts;
 mod audit;
+mod brake;
 mod calendar;
 mod chain;
 mod commit;
@@ -44,6 +45,7 @@ use std::sync::Arc;
 use tokio::sync::{Notify, mpsc};
 
 pub use audit::{Entry, Head, StoredEntry};
+pub use brake::{BrakeAnswer, HeldEnding, MassEnding};
 pub use calendar::{Feed, NewFeed, Scope, ShownDate};
 pub use commit::Change;
 pub use connect::Location;

@@ -17,6 +17,7 @@ mod evidence;
 mod form_stories;
 mod harness;
 mod inventory;
+mod life;
 mod memory;
 mod recovery;
 mod stopping;
