@@ -129,7 +129,11 @@ pub(super) async fn send(work: &mut Work<'_>, number: u32) -> Result<bool, Store
         return Ok(true);
     }
     let Some(terms) = work.record.issued.clone() else { return Ok(false) };
-    let channel = match work.context.slack.open_conversation(&terms.slack_user).await {
+    let opened = match work.context.take_channel(work.claim.key, &terms.slack_user) {
+        Some(channel) => Ok(channel),
+        None => work.context.slack.open_conversation(&terms.slack_user).await,
+    };
+    let channel = match opened {
         Ok(channel) => channel,
         // Nothing was sent yet, so that an unclear answer is no danger here.
         Err(SlackError::Ambiguous) => return refused_for_now(work, attempt, None).await,

@@ -142,7 +142,7 @@ fn change_project(world: &mut World, call: &Call, id: &str) -> Reply {
     Ok(Answer::empty())
 }
 
-/// `{"state": …, "bot": …, "username": …, "slack": {…}, "membership": {"access_level", "expires_at"} | null}`
+/// `{"state": …, "bot": …, "unlisted": …, "username": …, "slack": {…}, "membership": {"access_level", "expires_at"} | null}`
 fn change_person(world: &mut World, call: &Call, id: &str) -> Reply {
     let user = id.parse().ok().and_then(|id: u64| world.gitlab.users.get_mut(&id));
     let user = user.ok_or_else(|| wrong("no such person"))?;
@@ -150,6 +150,7 @@ fn change_person(world: &mut World, call: &Call, id: &str) -> Reply {
         user.state = state;
     }
     user.bot = call.flag("bot").unwrap_or(user.bot);
+    user.unlisted = call.flag("unlisted").unwrap_or(user.unlisted);
     // Slack knows them by the name they had when the world began, or by the last one.
     let (id, known_as) = (user.id, user.username.clone());
     if let Some(username) = call.text("username") {

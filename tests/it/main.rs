@@ -20,6 +20,7 @@ mod inventory;
 mod life;
 mod memory;
 mod recovery;
+mod speed;
 mod stopping;
 mod story;
 mod sweeping;
