@@ -7,6 +7,7 @@
 use super::Store;
 use super::attempts;
 use super::audit::{self, Entry, Head};
+use super::calendar;
 use super::error::StoreError;
 use super::extensions;
 use super::leases::{Claim, Guard};
@@ -46,6 +47,9 @@ impl Store {
                 );
                 let query = guard.bind(query).bind(phase).bind(record).bind(now);
                 guard.check(query, connection).await?;
+                if let Some(record) = &change.record {
+                    calendar::keep(connection, record, now).await?;
+                }
                 for attempt in &change.attempts {
                     attempts::upsert(connection, key, attempt).await?;
                 }
