@@ -21,6 +21,7 @@ use crate::directory::FileFaults;
 use crate::domain::form::Field;
 use crate::domain::ids::{IssueKey, ProjectId};
 use crate::domain::policy::{Absence, Brake, Ending, Instance, OnIncomplete, Policy};
+use crate::reconcile::inventory::keep_daily;
 use crate::reconcile::{Context, Labels, Parts, Sweeper, Told, Worker};
 use crate::shutdown;
 use crate::store::{Store, StoreError};
@@ -115,6 +116,7 @@ impl Service {
         let tasks = TaskTracker::new();
         tasks.spawn(Worker::new(Arc::clone(&self.context)).run(stop.clone()));
         tasks.spawn(Worker::new(Arc::clone(&self.context)).run(stop.clone()));
+        tasks.spawn(keep_daily(Arc::clone(&self.context), stop.clone()));
         let sweeper = Sweeper { context: Arc::clone(&self.context), every: self.sweep_every };
         tasks.spawn(sweeper.run(stop.clone()));
         tasks.spawn(self.clone().keep_watching(stop.clone()));
@@ -174,6 +176,7 @@ fn door(config: &Config, marks: Noting, clock: SharedClock) -> Door {
     Door {
         clock,
         authentication: Authentication { signing_keys: webhook.signing_tokens, token: webhook.token },
+        calendars: Arc::new(marks.store.clone()),
         marks: Arc::new(marks),
         watched: Arc::new(WatchedProjects::new([])),
     }

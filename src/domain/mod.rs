@@ -7,8 +7,10 @@
 //! try at minting and handing over.
 
 pub mod approval;
+pub mod calendar;
 pub mod comment;
 pub mod decide;
+pub mod extension;
 pub mod form;
 pub mod ids;
 pub mod inventory;
@@ -21,6 +23,7 @@ pub mod plan;
 pub mod policy;
 pub mod record;
 pub mod recovery;
+pub mod retirement;
 pub mod revocation;
 pub mod snapshot;
 pub mod terms;

@@ -97,6 +97,12 @@ fn change_accounts(world: &mut World, call: &Call) -> Reply {
         if let Some(quirks) = changes.get("quirks") {
             account.quirks = Quirks::deserialize(quirks).map_err(|problem| wrong(&problem.to_string()))?;
         }
+        // Deletions that answered 204 and did not last.
+        for (id, active) in changes["revived_api_tokens"].as_object().into_iter().flatten() {
+            let token = id.parse().ok().and_then(|id: u64| account.tokens.get_mut(&id));
+            let token = token.ok_or_else(|| wrong("no such token"))?;
+            (token.deleted_at, token.active) = (None, active.as_bool().unwrap_or(false));
+        }
         for (id, scopes) in changes["allowed_scopes"].as_object().into_iter().flatten() {
             let client = id.parse().ok().and_then(|id: u64| account.clients.get_mut(&id));
             client.ok_or_else(|| wrong("no such client"))?.allowed_scopes =

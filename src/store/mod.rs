@@ -10,11 +10,13 @@
 mod attempts;
 mod audit;
 mod brake;
+mod calendar;
 mod chain;
 mod commit;
 mod connect;
 mod directory_pins;
 mod error;
+mod extensions;
 mod fingerprints;
 mod inventory;
 mod leases;
@@ -45,6 +47,7 @@ use tokio::sync::{Notify, mpsc};
 
 pub use audit::{Entry, Head, StoredEntry};
 pub use brake::{BrakeAnswer, HeldEnding, MassEnding};
+pub use calendar::{Feed, NewFeed, Scope, ShownDate};
 pub use commit::Change;
 pub use connect::Location;
 pub use error::StoreError;

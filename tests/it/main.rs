@@ -8,10 +8,13 @@
 
 mod absence;
 mod black_box;
+mod calendar;
+mod contracts;
 mod delivery;
 mod directories;
 mod ending;
 mod evidence;
+mod extension;
 mod form_stories;
 mod harness;
 mod inventory;

@@ -29,12 +29,14 @@ use crate::secret::Secret;
 
 mod edit;
 mod endpoints;
+mod new_issue;
 mod session;
 pub mod setup;
 mod shapes;
 pub mod sweep;
 
 use endpoints::{GroupMember, OneNote, Question, StateEvents, UpdatedIssues};
+pub use new_issue::NewIssue;
 use session::built;
 
 /// User names are at most this long at GitLab; anything longer names nobody.
