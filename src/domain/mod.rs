@@ -19,6 +19,7 @@ pub mod plan;
 pub mod policy;
 pub mod record;
 pub mod recovery;
+pub mod scopes;
 pub mod snapshot;
 pub mod terms;
 #[cfg(test)]

@@ -121,6 +121,37 @@ pub struct ListedToken {
     pub created_at: Option<Timestamp>,
 }
 
+/// What stands for a credential in Zendesk's lists, of whatever kind: what a decision may look at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// Numeric id.
+    pub id: CredentialId,
+    /// The description of an API token, the name of an OAuth client.
+    pub name: String,
+    /// Of an OAuth client.
+    pub identifier: Option<String>,
+    /// Who created an API token; who owns an OAuth client.
+    pub creator: Option<ZendeskUserId>,
+    /// Not deactivated.
+    pub active: bool,
+    /// When, if said.
+    pub created_at: Option<Timestamp>,
+}
+
+impl From<ListedToken> for Listed {
+    fn from(token: ListedToken) -> Self {
+        let ListedToken { id, name, creator, active, created_at } = token;
+        Self { id, name, identifier: None, creator, active, created_at }
+    }
+}
+
+impl From<ListedClient> for Listed {
+    fn from(client: ListedClient) -> Self {
+        let ListedClient { id, name, identifier, owner, created_at, .. } = client;
+        Self { id, name, identifier: Some(identifier), creator: owner, active: true, created_at }
+    }
+}
+
 /// An OAuth client in Zendesk's list. Its secret is dropped unread.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListedClient {

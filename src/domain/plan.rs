@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::ids::{CredentialId, UserId};
 use super::record::{Attempt, Record};
 use super::snapshot::Pause;
-use super::terms::Terms;
+use super::terms::{Kind, Terms};
 
 /// What follows from one look.
 #[derive(Debug, Clone, PartialEq)]
@@ -104,6 +104,8 @@ pub struct Status {
     pub terms: Option<Terms>,
     /// Who may give the manager's approval; the manager first.
     pub managers: Vec<UserId>,
+    /// The kinds that the instance offers.
+    pub kinds: Vec<Kind>,
     /// The provisioners of the instance.
     pub provisioners: Vec<UserId>,
     /// Groups whose members are provisioners of the instance.

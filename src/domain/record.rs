@@ -204,7 +204,10 @@ pub struct Attempt {
     pub kind: Kind,
     /// The exact name.
     pub name: String,
-    /// Our user at Zendesk.
+    /// What its OAuth client logs in with: made of the nonce, so that nobody can make one of that identifier first.
+    #[serde(default)]
+    pub identifier: Option<String>,
+    /// Who owns it at Zendesk: for an API token our own user.
     pub owner: ZendeskUserId,
     /// What was listed under that name before.
     pub listed_before: Vec<CredentialId>,
@@ -214,8 +217,14 @@ pub struct Attempt {
     pub deadline: Timestamp,
     /// How far it came.
     pub state: AttemptState,
-    /// Zendesk's id, once known.
+    /// Zendesk's id, once known: of the API token, or of the OAuth client.
     pub credential: Option<CredentialId>,
+    /// Access tokens of its OAuth client that were seen. What else the client has is found by its id.
+    #[serde(default)]
+    pub tokens: Vec<CredentialId>,
+    /// Its OAuth client has a new secret that nobody knows.
+    #[serde(default)]
+    pub secret_discarded: bool,
     /// When the credential was created.
     pub minted_at: Option<Timestamp>,
     /// Whether it was ever seen in a list: only then does "not listed" mean gone at once.
@@ -279,6 +288,8 @@ pub enum TakeAwayReason {
     WrongCredential,
     /// The create call was not answered; this was found afterwards.
     Unanswered,
+    /// No access token came of its OAuth client.
+    NoToken,
     /// The issue is gone or was taken back.
     RequestGone,
     /// Issuing was stopped, by a person or by a twin that was found, before it was handed over.

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::form::Form;
 use super::ids::{Email, IssueKey, UserId, ZendeskUserId};
-use super::observed::{Account, Edit, Issue, LabelEvent, ListedToken, SlackPerson};
+use super::observed::{Account, Edit, Issue, LabelEvent, Listed, SlackPerson};
 use super::policy::Pins;
 use super::record::{Attempt, Authority, Record};
 
@@ -57,7 +57,7 @@ pub struct Snapshot {
     /// What a person told us to do.
     pub orders: Vec<Order>,
     /// What is listed at the instance, where this look needs to know.
-    pub listing: Option<Result<Vec<ListedToken>, Doubt>>,
+    pub listing: Option<Result<Vec<Listed>, Doubt>>,
     /// The attempt whose secret this process holds.
     pub in_hand: Option<u32>,
 }

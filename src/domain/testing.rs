@@ -13,7 +13,7 @@ use super::form::{Field, Titles};
 use super::ids::{
     CredentialId, Email, EventId, IssueId, IssueKey, LabelId, ProjectId, SlackUserId, UserId, ZendeskUserId,
 };
-use super::observed::{Account, Edit, Issue, LabelEvent, ListedToken, Membership, SlackPerson};
+use super::observed::{Account, Edit, Issue, LabelEvent, Listed, Membership, SlackPerson};
 use super::phase::{Closing, Phase};
 use super::plan::{Action, Mint, Plan};
 use super::policy::{Instance, OnIncomplete, Pin, Pins, Policy};
@@ -92,6 +92,9 @@ pub(crate) fn policy() -> Policy {
         kinds: vec![Kind::ApiToken],
         provisioners,
         provisioner_groups: vec![],
+        integrations: false,
+        integration_user: None,
+        sensitive_scopes: vec![],
         name_template: "{issue_url}".to_owned(),
     };
     Policy {
@@ -111,6 +114,14 @@ pub(crate) fn policy() -> Policy {
             instance("government", "Zendesk US Government", vec![]),
         ],
     }
+}
+
+/// The same, with every kind and integrations at Zendesk Global.
+pub(crate) fn policy_of_every_kind() -> Policy {
+    let mut policy = policy();
+    policy.instances[0].kinds = Kind::ALL.to_vec();
+    policy.instances[0].integrations = true;
+    policy
 }
 
 pub(crate) fn pins() -> Pins {
@@ -155,12 +166,15 @@ pub(crate) fn attempt(number: u32, state: AttemptState) -> Attempt {
         instance: "global".to_owned(),
         kind: Kind::ApiToken,
         name: URL.to_owned(),
+        identifier: None,
         owner: ZendeskUserId(500),
         listed_before: Vec::new(),
         intent_at,
         deadline: time("2026-12-01T09:00:30Z"),
         state,
         credential: made.then_some(CredentialId(i64::from(number) + 900)),
+        tokens: Vec::new(),
+        secret_discarded: false,
         minted_at: made.then_some(intent_at),
         seen_listed: false,
         found_gone: false,
@@ -179,10 +193,11 @@ pub(crate) fn attempt(number: u32, state: AttemptState) -> Attempt {
 }
 
 /// A token as Zendesk lists it: ours, of the first attempt.
-pub(crate) fn token(id: i64) -> ListedToken {
-    ListedToken {
+pub(crate) fn token(id: i64) -> Listed {
+    Listed {
         id: CredentialId(id),
         name: URL.to_owned(),
+        identifier: None,
         creator: Some(ZendeskUserId(500)),
         active: true,
         created_at: Some(time("2026-12-01T09:00:05Z")),

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::context::Context;
 use super::observe::Observation;
-use super::{entries, mint, remind, take_away};
+use super::{credentials, entries, mint, remind, take_away};
 use crate::domain::phase::{Closing, Phase};
 use crate::domain::plan::{Action, Event, Plan};
 use crate::domain::record::{Attempt, AttemptState, Record, TakeAwayReason};
@@ -171,7 +171,7 @@ impl<'a> Work<'a> {
         let Some(mut attempt) = self.attempt(number) else { return Ok(false) };
         let Some(zendesk) = self.context.zendesk.get(&attempt.instance) else { return Ok(false) };
         let now = self.context.now();
-        let event = match zendesk.list_api_tokens().await {
+        let event = match credentials::list(zendesk, attempt.kind).await {
             Ok(listing) => match ours(&attempt, &self.attempts, &listing).first() {
                 Some(token) => {
                     (attempt.credential, attempt.minted_at, attempt.seen_listed) =

@@ -9,6 +9,7 @@ mod act;
 mod adopt;
 mod approvers;
 mod context;
+mod credentials;
 mod hand;
 mod mint;
 mod observe;

@@ -9,15 +9,16 @@ use jiff::Timestamp;
 
 use super::context::Context;
 use super::pause::paused;
-use super::{approvers, parties};
+use super::{approvers, credentials, parties};
 use crate::domain::comment::{Seal, fingerprint, read_seal};
 use crate::domain::form::carries_marker;
 use crate::domain::ids::{IssueId, IssueKey, NoteId, UserId};
-use crate::domain::observed::{Edit, Issue, LabelEvent, Note};
+use crate::domain::observed::{Edit, Issue, LabelEvent, Listed, Note};
 use crate::domain::phase::Phase;
 use crate::domain::policy::Pin;
 use crate::domain::record::Record;
 use crate::domain::snapshot::{Doubt, IssueView, Order, Origin, Parties, Project, Snapshot, Vendor};
+use crate::domain::terms::Kind;
 use crate::store::{Claim, Entry, StoreError};
 use crate::vendors::VendorError;
 
@@ -326,13 +327,14 @@ async fn recognise_twin(context: &Context, snapshot: &mut Snapshot, seal: Seal) 
     Ok(())
 }
 
-/// What is listed at an instance, where this look may mint.
+/// What is listed of a kind at an instance, where this look may mint.
 pub(super) async fn listing(
     context: &Context,
-    instance: &str,
-) -> Option<Result<Vec<crate::domain::observed::ListedToken>, Doubt>> {
+    (instance, kind): (&str, Kind),
+) -> Option<Result<Vec<Listed>, Doubt>> {
     let zendesk = context.zendesk.get(instance)?;
-    Some(zendesk.list_api_tokens().await.map_err(|error| zendesk_doubt(&error)))
+    let listed = credentials::list(zendesk, kind).await;
+    Some(listed.map_err(|error| credentials::unlisted(&error, kind)))
 }
 
 pub(super) fn zendesk_doubt(error: &VendorError) -> Doubt {

@@ -5,7 +5,7 @@
 use super::context::Context;
 use super::observe::{carries, listing, zendesk_doubt};
 use crate::directory::{DirectoryError, Found, Freshness};
-use crate::domain::form::{self, AdminAccess, Field, Form};
+use crate::domain::form::{self, Field, Form};
 use crate::domain::ids::{Email, UserId};
 use crate::domain::observed::{Issue, SlackPerson};
 use crate::domain::record::Authority;
@@ -43,15 +43,19 @@ fn carries_provisioners(snapshot: &Snapshot, issue: &Issue) -> bool {
 
 /// Our user at the form's instance; and the list there, once the second label is on.
 async fn instance(context: &Context, snapshot: &mut Snapshot, issue: &Issue, form: &Form) {
-    if form.admin_access == AdminAccess::NotNeeded {
+    if form.asks_for_too_much() {
         return;
     }
     let may_mint = issue.open && carries_provisioners(snapshot, issue);
+    let configured = context.policy.instance(&form.instance).and_then(|instance| instance.integration_user);
     let owner = async {
+        if let Some(user) = configured.filter(|_| form.kind.is_oauth()) {
+            return Ok(user);
+        }
         let asked = context.owner(&form.instance).await.ok_or(Doubt::UnknownInstance)?;
         asked.map(|owner| owner.id).map_err(|error| zendesk_doubt(&error))
     };
-    let listed = async { if may_mint { listing(context, &form.instance).await } else { None } };
+    let listed = async { if may_mint { listing(context, (&form.instance, form.kind)).await } else { None } };
     (snapshot.parties.owner, snapshot.listing) = tokio::join!(owner, listed);
 }
 

@@ -182,8 +182,17 @@ fn issued(body: &mut String, view: &View<'_>) {
         _ => "What would be issued",
     };
     let _ = writeln!(body, "**{title}** (terms `{}`)\n", terms.digest().short());
-    let _ = writeln!(body, "- {} for {} ({})", terms.kind.title(), terms.instance_name, terms.instance_url);
+    let integration = if terms.integration { ", for an integration" } else { "" };
+    let kind = terms.kind.title();
+    let _ = writeln!(body, "- {kind}{integration} for {} ({})", terms.instance_name, terms.instance_url);
     let _ = writeln!(body, "- named {}", text::quote(&terms.name));
+    if !terms.scopes.is_empty() {
+        let _ = writeln!(
+            body,
+            "- scopes: {}",
+            text::quote_within(&terms.scopes.join(" "), super::form::LONGEST_TEXT)
+        );
+    }
     let _ = writeln!(body, "- for {}, by Slack direct message", view.mention(terms.beneficiary));
     let _ = writeln!(body, "- until {}", text::end(terms.ends_at, view.zone));
     for field in [super::form::Field::Purpose, super::form::Field::AdminAccess, super::form::Field::Replaces]
@@ -196,7 +205,7 @@ fn issued(body: &mut String, view: &View<'_>) {
     if terms.fields.contains_key(super::form::Field::Replaces.key()) {
         let _ = writeln!(body, "- nothing happens to the earlier one by that: it stays until its own end");
     }
-    let _ = writeln!(body, "\n{}", words::power(terms.kind));
+    let _ = writeln!(body, "\n{}", words::power(terms));
 }
 
 /// Whether the issue was closed by us for its faults, or is about to be.

@@ -250,6 +250,9 @@ impl<'a> Draft<'a> {
         {
             self.look_in(IDLE);
         }
+        let terms = self.status.terms.as_ref().or(self.record.issued.as_ref());
+        let instance = terms.and_then(|terms| self.policy.instance(&terms.instance));
+        self.status.kinds = instance.map(|instance| instance.kinds.clone()).unwrap_or_default();
         let before = &self.snapshot.attempts;
         let changed =
             |attempt: &Attempt| before.iter().find(|one| one.number == attempt.number) != Some(attempt);

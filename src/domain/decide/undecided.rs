@@ -7,17 +7,17 @@ use super::{DOUBT, Draft};
 use crate::domain::approval::{
     Approver, Case, Verdict, judge_manager, judge_provisioner, last_event, may_deny,
 };
-use crate::domain::form::{self, AdminAccess, Fault, Form};
+use crate::domain::form::{self, Fault, Form};
 use crate::domain::ids::CredentialId;
 use crate::domain::naming;
-use crate::domain::observed::{Issue, ListedToken};
+use crate::domain::observed::{Issue, Listed};
 use crate::domain::phase::{BlockReason, Closing, DenyReason, Phase, WithdrawReason};
 use crate::domain::plan::{Action, Mint};
 use crate::domain::policy::{OnIncomplete, Pin};
 use crate::domain::record::{AttemptState, RefusalReason};
 use crate::domain::recovery::ours;
 use crate::domain::snapshot::{Doubt, Vendor};
-use crate::domain::terms::{Kind, Terms};
+use crate::domain::terms::Terms;
 
 /// Attempts of one generation; after that a person must look.
 const ATTEMPTS: usize = 3;
@@ -75,7 +75,8 @@ impl Draft<'_> {
             kind: form.kind,
             name,
             owner: *owner,
-            scopes: Vec::new(),
+            scopes: form.scopes.clone(),
+            integration: form.integration,
             ends_at: form.ends_at,
             beneficiary: beneficiary.id,
             slack_user: slack.id.clone(),
@@ -137,7 +138,7 @@ impl Draft<'_> {
         terms: &Result<Terms, Doubt>,
     ) -> Option<Phase> {
         let (since, closing) = (self.now, Closing::Wanted);
-        if let Ok(Form { kind: Kind::ApiToken, admin_access: AdminAccess::NotNeeded, .. }) = reading {
+        if reading.as_ref().is_ok_and(Form::asks_for_too_much) {
             return Some(Phase::Denied { since, why: DenyReason::AdminNotNeeded, closing });
         }
         let pin = self.snapshot.project.pins.as_ref()?.denied.as_ref()?;
@@ -316,7 +317,7 @@ impl Draft<'_> {
     }
 
     /// An attempt that was given up as not found, and whose credential is listed now all the same.
-    fn landed_late(&self, listing: &[ListedToken]) -> Option<u32> {
+    fn landed_late(&self, listing: &[Listed]) -> Option<u32> {
         let given_up = self.attempts.iter().filter(|attempt| attempt.state == AttemptState::NotFound);
         let mut landed = given_up.filter(|attempt| !ours(attempt, &self.attempts, listing).is_empty());
         landed.next().map(|attempt| attempt.number)
@@ -324,12 +325,10 @@ impl Draft<'_> {
 
     /// A live credential of exactly this name, made by our own user, that the ledger does not know: after a restored
     /// backup it is the one that was handed over. A second one is not made beside it.
-    fn is_there_already(&self, listing: &[ListedToken], terms: &Terms) -> bool {
-        let known =
-            |token: &ListedToken| self.attempts.iter().any(|attempt| attempt.credential == Some(token.id));
-        let alive = |token: &&ListedToken| {
-            token.active && token.name == terms.name && token.creator == Some(terms.owner)
-        };
+    fn is_there_already(&self, listing: &[Listed], terms: &Terms) -> bool {
+        let known = |token: &Listed| self.attempts.iter().any(|attempt| attempt.credential == Some(token.id));
+        let alive =
+            |token: &&Listed| token.active && token.name == terms.name && token.creator == Some(terms.owner);
         listing.iter().filter(alive).any(|token| !known(token))
     }
 

@@ -5,6 +5,7 @@
 
 mod hands;
 mod log;
+mod oauth;
 mod people;
 
 use std::path::PathBuf;

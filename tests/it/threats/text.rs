@@ -56,6 +56,7 @@ impl House {
 async fn t24a_hostile_text_in_every_field_of_a_faulty_form() {
     let house = House::open().await;
     let form = Form {
+        scopes: "",
         instance: "@all /close `x",
         kind: "--> <b>",
         purpose: HOSTILE,

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use crate::domain::ids::{CredentialId, ZendeskUserId};
-use crate::domain::observed::ListedToken;
+use crate::domain::observed::Listed;
 use crate::domain::phase::{BlockReason, Closing, EndReason, Phase, WithdrawReason};
 use crate::domain::plan::Action;
 use crate::domain::record::{Attempt, AttemptState, TakeAwayReason};
@@ -32,14 +32,14 @@ fn at(look: &Look, now: &str) -> (Vec<Action>, Option<Timestamp>) {
 }
 
 /// A credential of that name that our own user did not make.
-fn by_hand(id: i64) -> ListedToken {
-    ListedToken { creator: Some(ZendeskUserId(7)), ..token(id) }
+fn by_hand(id: i64) -> Listed {
+    Listed { creator: Some(ZendeskUserId(7)), ..token(id) }
 }
 
 #[test]
 fn what_was_listed_under_the_name_before_is_written_down() {
-    let other = ListedToken { name: "other".to_owned(), ..token(2) };
-    let inactive = ListedToken { active: false, ..token(4) };
+    let other = Listed { name: "other".to_owned(), ..token(2) };
+    let inactive = Listed { active: false, ..token(4) };
     let listing = vec![by_hand(1), other, by_hand(3), inactive];
     let look = Look::approved(NOW).with(|look| look.snapshot.listing = Some(Ok(listing)));
     assert_eq!(mints(&look.decide())[0].listed_before, [CredentialId(1), CredentialId(3), CredentialId(4)]);
@@ -56,7 +56,7 @@ fn beside_a_live_credential_of_ours_that_nobody_remembers_no_second_one_is_made(
 
 #[test]
 fn what_an_attempt_that_was_given_up_made_after_all_is_taken_away_first() {
-    let late = ListedToken { created_at: Some(time("2026-12-01T09:03:40Z")), ..token(1) };
+    let late = Listed { created_at: Some(time("2026-12-01T09:03:40Z")), ..token(1) };
     let missing = looked(AttemptState::NotFound, &["2026-12-01T09:03:30Z"]);
     let look = issuing(vec![missing]).with(|look| look.snapshot.listing = Some(Ok(vec![late])));
     let plan = look.later("2026-12-01T09:04:00Z").decide();

@@ -1,19 +1,21 @@
-//! Taking a credential away, and proving it: deactivate, see it inactive; delete, see it gone.
+//! Taking a credential away, and proving it. Each kind has its own steps, next door; what is common is here.
 //!
 //! A status code proves nothing (deletions have answered 204 and the token went on working), so every step is
 //! looked at in the list. A list that cannot be read is "cannot see", never "gone". It is never given up.
+
+mod api_token;
+mod oauth;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use super::act::{Work, put_off};
 use super::context::Context;
-use crate::domain::ids::CredentialId;
 use crate::domain::plan::Event;
 use crate::domain::record::{Attempt, AttemptState};
+use crate::domain::terms::Kind;
 use crate::store::StoreError;
 use crate::vendors::VendorError;
-use crate::vendors::zendesk::Zendesk;
 
 /// A list may not show a new credential yet: before this age, not being listed proves nothing.
 const GRACE: SignedDuration = SignedDuration::from_mins(10);
@@ -73,56 +75,14 @@ async fn end(context: &Context, attempt: &mut Attempt, now: Timestamp) -> Result
         tracing::error!(instance = attempt.instance, "no instance of that key is configured any more");
         return Ok(Outcome::NotYet);
     };
-    match seen_or_switched_off(zendesk, credential).await? {
-        None if (attempt.seen_listed && attempt.touched) || old_enough(attempt, now) => {
-            return Ok(Outcome::Gone { already: !attempt.touched });
-        }
-        // Not listed, and too young for that to mean anything: do it all the same, and look again later.
-        None => {
-            attempt.touched = true;
-            ignoring_absence(zendesk.deactivate_api_token(credential).await)?;
-            ignoring_absence(zendesk.delete_api_token(credential).await)?;
-            return Ok(Outcome::NotYet);
-        }
-        Some(is_active) => {
-            attempt.seen_listed = true;
-            if is_active {
-                zendesk.deactivate_api_token(credential).await?;
-                if active(zendesk, credential).await? == Some(true) {
-                    return Ok(Outcome::NotYet);
-                }
-            }
-        }
+    match attempt.kind {
+        Kind::ApiToken => api_token::end(zendesk, (attempt, credential), now).await,
+        Kind::OauthClient | Kind::OauthToken => oauth::end(zendesk, (attempt, credential), now).await,
     }
-    attempt.touched = true;
-    ignoring_absence(zendesk.delete_api_token(credential).await)?;
-    Ok(match active(zendesk, credential).await? {
-        None => Outcome::Gone { already: false },
-        Some(_) => Outcome::NotYet,
-    })
-}
-
-/// Whether it is listed and active. Where that cannot be seen it is switched off all the same: it is ours by the
-/// ledger, and only the proof has to wait.
-async fn seen_or_switched_off(
-    zendesk: &Zendesk,
-    credential: CredentialId,
-) -> Result<Option<bool>, VendorError> {
-    let seen = active(zendesk, credential).await;
-    if seen.is_err() && zendesk.deactivate_api_token(credential).await.is_ok() {
-        tracing::warn!(token.id = %credential, "switched off without seeing it; the list cannot be read");
-    }
-    seen
 }
 
 fn old_enough(attempt: &Attempt, now: Timestamp) -> bool {
     now.duration_since(attempt.minted_at.unwrap_or(attempt.intent_at)) >= GRACE
-}
-
-/// Whether it is listed, and if so whether it is active.
-async fn active(zendesk: &Zendesk, credential: CredentialId) -> Result<Option<bool>, VendorError> {
-    let listing = zendesk.list_api_tokens().await?;
-    Ok(listing.iter().find(|token| token.id == credential).map(|token| token.active))
 }
 
 fn ignoring_absence(answer: Result<(), VendorError>) -> Result<(), VendorError> {
