@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::ConfigFile;
 use super::output::{ExitStatus, Failure};
-use crate::clock::{SharedClock, SystemClock, SystemRandomness};
+use crate::clock::{AdjustableClock, SharedClock, SystemClock, SystemRandomness};
 use crate::config::{Config, Environment};
 use crate::reconcile;
 use crate::service::{AssemblyError, Service, World};
@@ -22,15 +22,26 @@ pub(super) fn config_at(path: &Path) -> Result<Config, Failure> {
 }
 
 /// The real world.
-pub(super) fn world() -> Result<World, Failure> {
-    let transport = Transport::over_network();
-    let transport = transport.map_err(|error| Failure::unavailable("no connection can be made", &error))?;
-    Ok(World { clock: Arc::new(SystemClock), randomness: Arc::new(SystemRandomness), transport })
+pub(super) fn world(config: &Config) -> Result<World, Failure> {
+    Ok(World { clock: clock(config), randomness: Arc::new(SystemRandomness), transport: transport()? })
+}
+
+/// The way out.
+pub(super) fn transport() -> Result<Transport, Failure> {
+    Transport::over_network().map_err(|error| Failure::unavailable("no connection can be made", &error))
+}
+
+/// The machine's clock, unless the configuration has another.
+pub(super) fn clock(config: &Config) -> SharedClock {
+    match config.clock.pace {
+        Some(pace) => AdjustableClock::paced(pace),
+        None => Arc::new(SystemClock),
+    }
 }
 
 /// The service, put together.
 pub(super) async fn service(config: &Config) -> Result<Service, Failure> {
-    Service::assemble(config, world()?).await.map_err(|error| assembly(&error))
+    Service::assemble(config, world(config)?).await.map_err(|error| assembly(&error))
 }
 
 pub(super) fn assembly(error: &AssemblyError) -> Failure {
@@ -44,7 +55,7 @@ pub(super) fn assembly(error: &AssemblyError) -> Failure {
 
 /// The database alone.
 pub(super) async fn store(config: &Config) -> Result<Store, Failure> {
-    store_at(config, Arc::new(SystemClock)).await
+    store_at(config, clock(config)).await
 }
 
 /// The database alone, by another clock than the machine's.

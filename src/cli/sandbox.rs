@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::output::{ExitStatus, Failure, data, say};
-use crate::clock::{AdjustableClock, SystemRandomness};
+use crate::clock::{AdjustableClock, Clock as _, Pace, SystemClock, SystemRandomness};
 use crate::sandbox::{Options, Sandbox, home};
 use crate::shutdown;
 
@@ -20,13 +20,16 @@ pub(super) struct Arguments {
     /// Where to write countersign.toml, maintainer.token and people.json.
     #[arg(long, value_name = "DIR")]
     home: PathBuf,
+    /// Let time run this many times as fast, from now on; countersign.toml says so too.
+    #[arg(long, value_name = "TIMES", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=3600))]
+    pace: u32,
 }
 
 pub(super) async fn run(arguments: Arguments) -> Result<ExitStatus, Failure> {
     let stop = shutdown::on_signal();
     let options = Options {
         listen: arguments.listen,
-        clock: AdjustableClock::running(),
+        clock: clock(arguments.pace),
         randomness: Arc::new(SystemRandomness),
     };
     let sandbox = Sandbox::start(options).await.map_err(|error| {
@@ -47,4 +50,11 @@ pub(super) async fn run(arguments: Arguments) -> Result<ExitStatus, Failure> {
     stop.cancelled().await;
     sandbox.stop().await;
     Ok(ExitStatus::Done)
+}
+
+fn clock(times: u32) -> Arc<AdjustableClock> {
+    match times {
+        1 => AdjustableClock::running(),
+        times => AdjustableClock::paced(Pace { times, since: SystemClock.now() }),
+    }
 }

@@ -7,8 +7,10 @@
 
 mod absence;
 mod audit;
+mod clock;
 mod directory;
 pub mod environment;
+mod exceptions;
 mod form;
 mod gitlab;
 mod instances;
@@ -31,6 +33,7 @@ use toml::{Table, Value};
 
 pub use absence::Absence;
 pub use audit::Audit;
+pub use clock::Clock;
 pub use directory::{Directory, DirectorySource, FileForm, GitLabFile, Inactive, Ldap, Scim};
 pub use environment::Environment;
 pub use form::{Form, Titles};
@@ -57,6 +60,8 @@ pub struct Config {
     pub server: Server,
     /// What is logged.
     pub log: Log,
+    /// How fast time runs.
+    pub clock: Clock,
     /// Where the memory is.
     pub store: Store,
     /// The key of the audit chain.
@@ -123,6 +128,7 @@ impl Config {
     fn read_sections(reader: &mut Reader<'_>, origin: Origin<'_>) -> Option<Self> {
         let server = reader.section("server", Server::read);
         let log = reader.section("log", Log::read);
+        let clock = reader.section("clock", Clock::read);
         let store = reader.section("store", |reader| Store::read(reader, origin));
         let audit = reader.section("audit", |reader| Audit::read(reader, origin));
         let gitlab = reader.section("gitlab", |reader| GitLab::read(reader, origin));
@@ -133,9 +139,21 @@ impl Config {
         let directory = reader.section("directory", |reader| Directory::read(reader, origin));
         let slack = reader.section("slack", |reader| Slack::read(reader, origin));
         let instances = instances::read(reader, origin);
+        if let (Some(clock), Some(gitlab), Some(slack), Some(instances)) =
+            (&clock, &gitlab, &slack, &instances)
+        {
+            let vendors = [&gitlab.url, &slack.url].into_iter().chain(instances.iter().map(|one| &one.url));
+            if clock.pace.is_some() && !vendors.into_iter().all(values::is_loopback) {
+                reader.fault(
+                    "clock.pace",
+                    "must be 1: a vendor is another machine, and only the sandbox can keep pace",
+                );
+            }
+        }
         Some(Self {
             server: server?,
             log: log?,
+            clock: clock?,
             store: store?,
             audit: audit?,
             gitlab: gitlab?,

@@ -401,3 +401,22 @@ fn faults_are_shown_one_a_line() {
     let faults = Faults(vec![fault("a.b"), fault("c")]);
     assert_eq!(faults.to_string(), "config: a.b: is missing\nconfig: c: is missing");
 }
+
+#[test]
+fn time_runs_faster_only_where_every_vendor_is_this_machine() {
+    let faults = faults_with("[clock]\npace = 60\nsince = \"2026-12-01T09:00:00Z\"\n");
+    assert_eq!(
+        faults,
+        ["clock.pace: must be 1: a vendor is another machine, and only the sandbox can keep pace"]
+    );
+    assert_eq!(
+        faults_with("[clock]\npace = 60\n"),
+        ["clock.since: is missing: since when does time run faster?"]
+    );
+    let local = LEAST.replace("https://gitlab.example.com", "http://127.0.0.1:1/gitlab");
+    let local = local.replace("https://company.zendesk.com", "http://127.0.0.1:1/zendesk");
+    let text = format!(
+        "{local}\n[slack]\nurl = \"http://127.0.0.1:1/slack\"\n[clock]\npace = 60\nsince = \"2026-12-01T09:00:00Z\"\n"
+    );
+    assert_eq!(load_with(&text, variables()).unwrap().0.clock.pace.unwrap().times, 60);
+}

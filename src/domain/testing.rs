@@ -96,6 +96,7 @@ pub(crate) fn policy() -> Policy {
         integration_user: None,
         sensitive_scopes: vec![],
         name_template: "{issue_url}".to_owned(),
+        exceptions: vec![],
     };
     Policy {
         projects: vec!["company/access-requests".to_owned()],

@@ -1,6 +1,6 @@
 //! The closed list of what a reconcile may touch.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
@@ -66,6 +66,8 @@ pub struct Context {
     pub(super) clock: SharedClock,
     pub(super) randomness: SharedRandomness,
     pub(super) hand: Hand,
+    /// What this process is known by where processes share a work.
+    pub(super) process: String,
     known: Mutex<Known>,
 }
 
@@ -76,11 +78,13 @@ struct Known {
     team: Option<String>,
     owners: HashMap<String, Ourselves>,
     names: HashMap<UserId, (String, Timestamp)>,
+    said: HashSet<String>,
 }
 
 impl Context {
     /// Puts the parts together. Asks nobody anything yet: a vendor that is down must not keep us from starting.
     pub fn new(parts: Parts) -> Self {
+        let process = random_id(parts.randomness.as_ref());
         Self {
             store: parts.store,
             gitlab: parts.gitlab,
@@ -92,6 +96,7 @@ impl Context {
             clock: parts.clock,
             randomness: parts.randomness,
             hand: Hand::default(),
+            process,
             known: Mutex::default(),
         }
     }
@@ -185,6 +190,11 @@ impl Context {
     pub(super) fn note_name(&self, person: UserId, username: &str) {
         let now = self.now();
         self.known().names.insert(person, (username.to_owned(), now));
+    }
+
+    /// Whether this is the first time that this process asks it: for what is worth one line in the log.
+    pub(super) fn say_once(&self, what: &str) -> bool {
+        self.known().said.insert(what.to_owned())
     }
 
     fn known(&self) -> std::sync::MutexGuard<'_, Known> {

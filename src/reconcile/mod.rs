@@ -11,29 +11,36 @@ mod approvers;
 mod context;
 mod credentials;
 mod hand;
+mod inspect;
+pub mod inventory;
 mod mint;
 mod observe;
 mod parties;
 mod pause;
 mod remind;
+mod seen;
 mod status;
 mod sweep;
+mod sweeper;
 mod take_away;
 mod worker;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::domain::decide::decide;
 use crate::domain::plan::{Event, Plan};
 use crate::domain::snapshot::IssueView;
 use crate::store::{Change, Claim, Entry, Hold, NO_REQUEST, Release, StoreError};
+use seen::settled;
 
 pub use adopt::{AdoptError, adopt_all};
 pub use approvers::{all as all_pins, trust_labels};
 pub use context::{Context, Labels, Parts};
+pub use inspect::inspect;
 pub use observe::{Observation, halted, look_only, observe};
 pub use pause::{pause, paused, resume};
-pub use sweep::{Sweeper, sweep};
+pub use sweep::sweep;
+pub use sweeper::{Rounds, Sweeper};
 pub use worker::{Step, Worker};
 
 /// How long a claim lasts unless renewed. It is renewed before every call that has an effect, and no call with
@@ -48,20 +55,23 @@ const REST: SignedDuration = SignedDuration::from_mins(1);
 pub async fn reconcile(context: &Context, mut claim: Claim) -> Result<(), StoreError> {
     for _ in 0..ROUNDS {
         context.store.renew(&claim, LEASE).await?;
+        let began = context.now();
         let seen = observe(context, &claim).await?;
         let plan = decide(&seen.snapshot, &context.policy, context.now());
         if plan.record.is_none() && seen.snapshot.issue == IssueView::Unknown {
-            return give_back(context, &claim, Rest { plan: &plan, seen: &seen, unfinished: true }).await;
+            return give_back(context, &claim, Rest { plan: &plan, seen: &seen, unfinished: true, began })
+                .await;
         }
         if plan.record.is_none() {
-            return nothing_of_ours(context, &claim).await;
+            let release = Release { seen: settled(&seen.snapshot.issue, began), ..Release::default() };
+            return nothing_of_ours(context, &claim, release).await;
         }
         let mut work = act::Work::new(context, &mut claim, &seen, &plan);
         work.remember(&plan).await?;
         if !work.carry_out(&plan.actions).await? {
             status::write(&mut work, &seen, &plan.status).await?;
             let unfinished = work.unfinished;
-            return give_back(context, &claim, Rest { plan: &plan, seen: &seen, unfinished }).await;
+            return give_back(context, &claim, Rest { plan: &plan, seen: &seen, unfinished, began }).await;
         }
     }
     tracing::warn!(issue.key = %claim.key, "a request did not come to rest; it is looked at again in a minute");
@@ -69,13 +79,13 @@ pub async fn reconcile(context: &Context, mut claim: Claim) -> Result<(), StoreE
     context.store.release(&claim, Release { next_look, ..Release::default() }).await
 }
 
-async fn nothing_of_ours(context: &Context, claim: &Claim) -> Result<(), StoreError> {
+async fn nothing_of_ours(context: &Context, claim: &Claim, release: Release) -> Result<(), StoreError> {
     tracing::debug!(issue.key = %claim.key, "not a request; left alone");
     if claim.phase != NO_REQUEST {
         let change = Change { phase: NO_REQUEST.to_owned(), ..Change::default() };
         context.store.commit(claim, change).await?;
     }
-    context.store.release(claim, Release::default()).await
+    context.store.release(claim, release).await
 }
 
 /// What is left after a look that led to nothing more.
@@ -84,6 +94,8 @@ struct Rest<'a> {
     seen: &'a Observation,
     /// A label or the comment could not be written.
     unfinished: bool,
+    /// When the look began.
+    began: Timestamp,
 }
 
 async fn give_back(context: &Context, claim: &Claim, rest: Rest<'_>) -> Result<(), StoreError> {
@@ -103,7 +115,8 @@ async fn give_back(context: &Context, claim: &Claim, rest: Rest<'_>) -> Result<(
         Some(Hold { owner: claim.owner.clone(), until })
     });
     let last_error = last_error.map(str::to_owned);
-    context.store.release(claim, Release { next_look, failures, last_error, hold }).await
+    let seen = if failed { None } else { settled(&rest.seen.snapshot.issue, rest.began) };
+    context.store.release(claim, Release { next_look, failures, last_error, hold, seen }).await
 }
 
 /// Half a minute, doubled with each failure, up to half an hour.

@@ -34,6 +34,7 @@ pub(crate) fn answer(world: &mut World, call: &Call) -> Answer {
         ("GET", ["calls"]) => Ok(Answer::ok(&json!({"calls": world.calls}))),
         ("POST", ["people", id]) => change_person(world, call, id),
         ("POST", ["projects", id]) => change_project(world, call, id),
+        ("POST", ["hooks", id]) => change_hook(world, call, id),
         ("POST", ["labels", id]) => hide_label(world, call, id),
         ("POST", ["notes"]) => write_late(world, call),
         _ => Err(wrong("no such control")),
@@ -121,6 +122,15 @@ fn fill_account(world: &mut World, call: &Call) -> Reply {
             account(world, &key)?.bearers.insert(bearer.id, bearer);
         }
     }
+    Ok(Answer::empty())
+}
+
+/// `{"alert_status": "disabled"}`: GitLab has switched the webhook off; what it would have sent is not sent.
+fn change_hook(world: &mut World, call: &Call, id: &str) -> Reply {
+    let hook = id.parse().ok().and_then(|id: u64| world.gitlab.hooks.get_mut(&id));
+    let hook = hook.ok_or_else(|| wrong("no such hook"))?;
+    let status = call.text("alert_status").ok_or_else(|| wrong("alert_status is missing"))?;
+    hook.details.insert("alert_status".to_owned(), status.into());
     Ok(Answer::empty())
 }
 

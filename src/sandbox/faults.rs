@@ -21,6 +21,8 @@ pub(crate) struct Fault {
     pub(crate) vendor: String,
     pub(crate) method: Option<String>,
     pub(crate) path: String,
+    /// A part of the query as it was sent.
+    pub(crate) query: String,
     pub(crate) instance: Option<String>,
     pub(crate) effect: String,
     /// 0 = until cleared.
@@ -60,7 +62,7 @@ impl Outcome {
 const LONGEST_HANG: u64 = 120;
 
 impl Fault {
-    /// Reads `{vendor, method, path, instance, effect, times, seconds}`; the error says what is wrong.
+    /// Reads `{vendor, method, path, query, instance, effect, times, seconds}`; the error says what is wrong.
     pub(crate) fn read(call: &Call) -> Result<Self, String> {
         let effect = call.text("effect").ok_or("effect is missing")?;
         let plain = [
@@ -83,6 +85,7 @@ impl Fault {
             vendor: call.text("vendor").ok_or("vendor is missing")?,
             method: call.text("method"),
             path: call.text("path").unwrap_or_default(),
+            query: call.text("query").unwrap_or_default(),
             instance: call.text("instance"),
             effect,
             times: call.number("times").unwrap_or(1),
@@ -98,6 +101,7 @@ impl Fault {
             && segment(0) == Some(self.vendor.as_str())
             && self.method.as_deref().is_none_or(|method| method.eq_ignore_ascii_case(call.method.as_str()))
             && self.instance.as_deref().is_none_or(|instance| segment(1) == Some(instance))
+            && call.query.contains(&self.query)
             && (call.path.contains(&self.path) || format!("/{decoded}").contains(&self.path))
     }
 

@@ -8,6 +8,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
+use crate::clock::Pace;
 use crate::sandbox::Sandbox;
 use crate::sandbox::seed::{BOT, CAST, CLIENT, INTEGRATION, PROJECT};
 use crate::sandbox::webhooks::lock;
@@ -130,6 +131,9 @@ url = "{base}/slack/api"
 token_file = "slack.token"
 "#
     );
+    if let Some(Pace { times, since }) = world.clock.pace() {
+        text.extend([format!("\n[clock]\npace = {times}\nsince = \"{since}\"\n")]);
+    }
     let logins = [
         (
             "global",

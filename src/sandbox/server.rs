@@ -17,7 +17,7 @@ use crate::sandbox::faults::{self, Outcome};
 use crate::sandbox::line::{Door, Switch};
 use crate::sandbox::webhooks::{Courier, lock};
 use crate::sandbox::world::{LoggedCall, World};
-use crate::sandbox::{control, gitlab, slack, zendesk};
+use crate::sandbox::{control, gitlab, slack, times, zendesk};
 
 const LARGEST_BODY: usize = 32 * 1024 * 1024;
 
@@ -77,7 +77,9 @@ fn run(world: &mut World, call: &Call) -> Outcome {
     if vendor == "control" {
         return Outcome::plain(control::answer(world, call));
     }
-    let outcome = faults::perform(world, call);
+    let mut outcome = faults::perform(world, call);
+    // By the sandbox's clock: the server would add the machine's.
+    outcome.answer.headers.push(("date", times::http_date(world.now())));
     let logged = LoggedCall {
         vendor,
         method: call.method.to_string(),

@@ -27,3 +27,8 @@ pub(crate) fn day(at: Timestamp) -> String {
 pub(crate) fn or_null(at: Option<Timestamp>, write: fn(Timestamp) -> String) -> Value {
     at.map(write).map_or(Value::Null, Value::String)
 }
+
+/// As a `Date` header has it (RFC 9110, 5.6.7).
+pub(crate) fn http_date(at: Timestamp) -> String {
+    jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&at).unwrap_or_default()
+}

@@ -88,10 +88,10 @@ impl Courier {
         status.unwrap_or(500)
     }
 
-    /// None where the hook is gone or its address is not one.
+    /// None where the hook is gone or switched off, or its address is not one.
     fn prepare(&self, outgoing: Outgoing) -> Option<(Request, Delivery)> {
         let world = lock(&self.world);
-        let hook = world.gitlab.hooks.get(&outgoing.hook_id)?;
+        let hook = world.gitlab.hooks.get(&outgoing.hook_id).filter(|hook| !hook.is_off())?;
         let headers = headers(&world, &outgoing);
         let mut request = Request::new(Method::POST, hook.url.parse().ok()?);
         for (name, value) in &headers {

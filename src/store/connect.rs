@@ -109,6 +109,9 @@ fn migrator() -> Migrator {
         migration(1, "tables", include_str!("migrations/0001_tables.sql")),
         migration(2, "audit is append-only", include_str!("migrations/0002_audit_is_append_only.sqlite.sql")),
         migration(3, "directory pins", include_str!("migrations/0003_directory_pins.sql")),
+        migration(14, "inventory", include_str!("migrations/0014_inventory.sql")),
+        migration(15, "retirements", include_str!("migrations/0015_retirements.sql")),
+        migration(16, "sweeps", include_str!("migrations/0016_sweeps.sql")),
     ])
 }
 

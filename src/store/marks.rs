@@ -34,16 +34,6 @@ impl Store {
         answered.await.unwrap_or_else(|_| Err(stopped()))
     }
 
-    /// Marks many; up to an error, all before it are marked.
-    pub async fn mark_many(&self, keys: &[IssueKey]) -> Result<(), StoreError> {
-        for batch in keys.chunks(BATCH) {
-            let counts = batch.iter().map(|key| (*key, 1)).collect();
-            commit(&self.inner.writer, counts).await?;
-            wake(&self.inner.wake, batch.len());
-        }
-        Ok(())
-    }
-
     /// Asks for a sweep of the project. One that was never set up is never swept: nothing is written.
     pub async fn mark_for_sweep(&self, project: ProjectId) -> Result<(), StoreError> {
         let work = self.inner.writer.run(move |connection, _| {
@@ -58,7 +48,7 @@ impl Store {
         work.await
     }
 
-    /// At start: whatever may still change is looked at. How many were marked.
+    /// At start: whatever may still change is looked at, after what is due already. How many were marked.
     pub async fn mark_all_unfinished(&self) -> Result<u64, StoreError> {
         let marked = self
             .inner
@@ -110,6 +100,7 @@ pub(super) async fn unfinished(connection: &mut SqliteConnection, now: i64) -> R
     let done = sqlx::query(
         "UPDATE requests
          SET marks = marks + 1,
+             swept = CASE WHEN next_look_at <= $1 THEN swept ELSE 1 END,
              next_look_at = CASE WHEN next_look_at < $1 THEN next_look_at ELSE $1 END
          WHERE phase NOT IN ('ended', 'refused', 'no_request', 'denied', 'withdrawn')",
     )
@@ -130,7 +121,7 @@ pub(super) async fn upsert(
         "INSERT INTO requests (project_id, iid, phase, next_look_at, marks, updated_at)
          VALUES ($1, $2, 'unseen', $3, $4, $3)
          ON CONFLICT (project_id, iid) DO UPDATE
-         SET marks = requests.marks + excluded.marks,
+         SET marks = requests.marks + excluded.marks, swept = 0,
              next_look_at = CASE WHEN requests.next_look_at < excluded.next_look_at
                                  THEN requests.next_look_at ELSE excluded.next_look_at END",
     )
@@ -138,6 +129,28 @@ pub(super) async fn upsert(
     .bind(key.iid)
     .bind(now)
     .bind(times)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// The same for a sweep: looked at after whatever else is due. What is due already keeps its place.
+pub(super) async fn upsert_swept(
+    connection: &mut SqliteConnection,
+    key: IssueKey,
+    now: i64,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO requests (project_id, iid, phase, next_look_at, marks, updated_at, swept)
+         VALUES ($1, $2, 'unseen', $3, 1, $3, 1)
+         ON CONFLICT (project_id, iid) DO UPDATE
+         SET marks = requests.marks + 1,
+             swept = CASE WHEN requests.next_look_at <= $3 THEN requests.swept ELSE 1 END,
+             next_look_at = CASE WHEN requests.next_look_at < $3 THEN requests.next_look_at ELSE $3 END",
+    )
+    .bind(key.project.0)
+    .bind(key.iid)
+    .bind(now)
     .execute(connection)
     .await?;
     Ok(())
@@ -202,19 +215,8 @@ mod tests {
         let bench = Bench::new().await;
         let wake = bench.store.wake();
         let waiting = wake.notified();
-        bench.store.mark_many(&[key(1), key(2)]).await.unwrap();
+        bench.store.mark(key(1)).await.unwrap();
         waiting.await;
-    }
-
-    #[tokio::test]
-    async fn many_marks_are_more_than_one_batch() {
-        let bench = Bench::new().await;
-        let keys: Vec<_> = (0..600).map(key).collect();
-        bench.store.mark_many(&keys).await.unwrap();
-        let mut raw = bench.raw().await;
-        let count: i64 =
-            sqlx::query_scalar("SELECT count(*) FROM requests").fetch_one(&mut raw).await.unwrap();
-        assert_eq!(count, 600);
     }
 
     #[tokio::test]

@@ -34,8 +34,10 @@ pub struct Project {
     pub set_up_at: Timestamp,
     /// Its labels.
     pub pins: Pins,
-    /// Issues changed before this were seen; none before the first sweep.
+    /// Issues changed before this, by GitLab's clock, were seen; none before the first sweep.
     pub swept_to: Option<Timestamp>,
+    /// When the last sweep ended, by ours.
+    pub swept_at: Option<Timestamp>,
     /// How often a sweep was asked for since the last one.
     pub sweep_wanted: i64,
 }
@@ -95,28 +97,6 @@ impl Store {
             .await?;
         rows.iter().map(read).collect()
     }
-
-    /// A sweep is done. `project` as read before it began: what was asked for meanwhile stays wanted.
-    pub async fn swept(&self, project: &Project, to: Timestamp) -> Result<(), StoreError> {
-        let (id, wanted) = (project.id, project.sweep_wanted);
-        let work = self.inner.writer.run(move |connection, _| {
-            Box::pin(async move {
-                sqlx::query(
-                    "UPDATE projects
-                     SET swept_to = CASE WHEN swept_to > $2 THEN swept_to ELSE $2 END,
-                         sweep_wanted = CASE WHEN sweep_wanted > $3 THEN sweep_wanted - $3 ELSE 0 END
-                     WHERE id = $1",
-                )
-                .bind(id.0)
-                .bind(to.as_millisecond())
-                .bind(wanted)
-                .execute(connection)
-                .await?;
-                Ok(())
-            })
-        });
-        work.await
-    }
 }
 
 type Query = sqlx::query::Query<'static, sqlx::Sqlite, sqlx::sqlite::SqliteArguments>;
@@ -149,6 +129,7 @@ fn read(row: &SqliteRow) -> Result<Project, StoreError> {
             denied,
         },
         swept_to: reading.time_if_any("swept_to")?,
+        swept_at: reading.time_if_any("swept_at")?,
         sweep_wanted: reading.get("sweep_wanted")?,
     })
 }
@@ -198,26 +179,5 @@ mod tests {
         let without = Pins { denied: None, ..pins(4) };
         bench.store.pin_labels(ProjectId(7), without.clone()).await.unwrap();
         assert_eq!(bench.store.projects().await.unwrap()[0].pins, without);
-    }
-
-    #[tokio::test]
-    async fn a_sweep_asked_for_during_a_sweep_is_not_lost() {
-        let bench = Bench::new().await;
-        bench.store.set_up_project(project("path", pins(1))).await.unwrap();
-        assert!(bench.store.sweep_wanted().await.unwrap().is_empty());
-        bench.store.mark_for_sweep(ProjectId(7)).await.unwrap();
-        bench.store.mark_for_sweep(ProjectId(8)).await.unwrap();
-        let before = bench.store.sweep_wanted().await.unwrap().remove(0);
-        bench.store.mark_for_sweep(ProjectId(7)).await.unwrap();
-        bench.store.swept(&before, bench.now()).await.unwrap();
-        let during = bench.store.sweep_wanted().await.unwrap().remove(0);
-        assert_eq!(during.swept_to, Some(bench.now()));
-        for earlier in [0, 1] {
-            let to = bench.now() - SignedDuration::from_secs(earlier);
-            bench.store.swept(&during, to).await.unwrap();
-        }
-        let after = bench.store.projects().await.unwrap().remove(0);
-        assert_eq!((after.swept_to, after.sweep_wanted), (Some(bench.now()), 0));
-        assert!(bench.store.sweep_wanted().await.unwrap().is_empty());
     }
 }

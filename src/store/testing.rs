@@ -81,6 +81,13 @@ impl Bench {
         self.store.claim_one("worker", key(iid), LEASE).await.unwrap().unwrap()
     }
 
+    /// Marks these issues.
+    pub(super) async fn mark(&self, iids: std::ops::Range<i64>) {
+        for iid in iids {
+            self.store.mark(key(iid)).await.unwrap();
+        }
+    }
+
     /// A row in that phase that is not due.
     pub(super) async fn put(&self, iid: i64, phase: &str) {
         self.store.mark(key(iid)).await.unwrap();

@@ -159,9 +159,14 @@ pub(super) fn retry_after(headers: &HeaderMap) -> Option<SignedDuration> {
     let text = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
     let wait = match text.parse::<u32>() {
         Ok(seconds) => SignedDuration::from_secs(seconds.into()),
-        Err(_) => http_date(text)?.duration_since(http_date(headers.get(header::DATE)?.to_str().ok()?)?),
+        Err(_) => http_date(text)?.duration_since(sent_at(headers)?),
     };
     Some(wait.clamp(SignedDuration::ZERO, LONGEST_WAIT))
+}
+
+/// When the vendor says it answered, by its own clock (RFC 9110, 6.6.1).
+pub(super) fn sent_at(headers: &HeaderMap) -> Option<Timestamp> {
+    http_date(headers.get(header::DATE)?.to_str().ok()?)
 }
 
 fn http_date(text: &str) -> Option<Timestamp> {

@@ -256,13 +256,11 @@ async fn a_lost_grant_leaves_no_token_behind() {
 #[tokio::test]
 async fn scopes_that_zendesk_does_not_give_are_a_final_answer() {
     let house = House::open().await;
-    let iid = house.opens("requester", &Form::oauth_token().text()).await;
+    logged_in(&house).await;
+    let iid = house.approved_form_unseen(&Form::oauth_token()).await;
+    let path = "global/oauth/tokens";
+    house.fault(json!({"vendor": "zendesk", "method": "POST", "path": path, "effect": "status:400"})).await;
     house.settle().await;
-    house.manager_approves(iid).await;
-    let fault =
-        json!({"vendor": "zendesk", "method": "POST", "path": "global/oauth/tokens", "effect": "status:400"});
-    house.fault(fault).await;
-    house.provisioner_approves(iid).await;
     assert_eq!(house.phase(iid).await, "blocked");
     let comment = house.comment(iid).await;
     says(&comment, "it gives no access token with these scopes");

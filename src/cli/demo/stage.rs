@@ -54,7 +54,7 @@ impl Stage {
             TcpListener::bind(listen).await.map_err(|error| Failure::unavailable("the door", &error))?;
         let address = listener.local_addr().map_err(|error| Failure::unavailable("the door", &error))?;
         let door = format!("http://{address}/hooks/gitlab");
-        let transport = load::world()?.transport;
+        let transport = load::transport()?;
         set_up(
             &config,
             &folder,

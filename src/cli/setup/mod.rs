@@ -7,14 +7,13 @@ mod hook;
 mod template;
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use serde_json::json;
 use url::Url;
 
 use super::output::{ExitStatus, Failure, data, say};
 use super::{ConfigFile, load};
-use crate::clock::{SharedClock, SystemClock};
+use crate::clock::SharedClock;
 use crate::config::{Config, Labels};
 use crate::domain::ids::ProjectId;
 use crate::domain::policy::{Pin, Pins};
@@ -58,9 +57,9 @@ pub(super) async fn run(arguments: Arguments) -> Result<ExitStatus, Failure> {
         ))
     })?;
     let token = Secret::new(token.trim().to_owned());
-    let gitlab = GitLab::new(load::world()?.transport, config.gitlab.url.clone(), token);
+    let gitlab = GitLab::new(load::transport()?, config.gitlab.url.clone(), token);
     let wish =
-        Wish { webhook_url: arguments.webhook_url, dry_run: arguments.dry_run, clock: Arc::new(SystemClock) };
+        Wish { webhook_url: arguments.webhook_url, dry_run: arguments.dry_run, clock: load::clock(&config) };
     let token_matters = |failure: Failure| match failure.hint {
         None => {
             failure.hint("the token in the file must be a Maintainer's of the project, with the scope `api`")

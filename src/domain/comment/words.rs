@@ -274,11 +274,18 @@ fn creation_refused(view: &View<'_>) -> String {
     )
 }
 
-/// The kinds of the instance that have scopes.
-fn smaller_kinds(view: &View<'_>) -> Option<String> {
-    let kinds: Vec<&str> =
-        view.status.kinds.iter().filter(|kind| kind.is_oauth()).map(|kind| kind.title()).collect();
-    (!kinds.is_empty()).then(|| text::either(&kinds))
+/// What to ask for in place of what can do everything.
+fn smaller_kinds(view: &View<'_>, instead: &[Kind]) -> String {
+    let kinds: Vec<&str> = instead.iter().map(|kind| kind.title()).collect();
+    if kinds.is_empty() {
+        return "This instance offers no kind with scopes: ask an operator.".to_owned();
+    }
+    format!(
+        "Please ask for a kind with scopes: choose {} under “{}”, fill in “{}”, and reopen the issue.",
+        text::either(&kinds),
+        view.title(Field::Kind),
+        view.title(Field::Scopes)
+    )
 }
 
 fn refused(why: RefuseReason) -> &'static str {
@@ -302,18 +309,11 @@ fn denied(why: &DenyReason, view: &View<'_>) -> String {
         .as_ref()
         .map_or_else(String::new, |words| format!(" They wrote: {}.", text::quote(words)));
     match why {
-        DenyReason::AdminNotNeeded => format!(
+        DenyReason::AdminNotNeeded { instead } => format!(
             "The form says under “{}” that admin access is not needed. An API token always has it, so none is issued. \
              {} Or, if admin access is needed after all, change that part and reopen the issue.",
             view.title(Field::AdminAccess),
-            match smaller_kinds(view) {
-                Some(kinds) => format!(
-                    "Please ask for a kind with scopes: choose {kinds} under “{}”, fill in “{}”, and reopen the issue.",
-                    view.title(Field::Kind),
-                    view.title(Field::Scopes)
-                ),
-                None => "This instance offers no kind with scopes: ask an operator.".to_owned(),
-            }
+            smaller_kinds(view, instead)
         ),
         DenyReason::ClosedBy { by } => {
             format!("{} said no by closing this issue.{reason} Reopening begins anew.", view.mention(*by))

@@ -138,8 +138,10 @@ impl Draft<'_> {
         terms: &Result<Terms, Doubt>,
     ) -> Option<Phase> {
         let (since, closing) = (self.now, Closing::Wanted);
-        if reading.as_ref().is_ok_and(Form::asks_for_too_much) {
-            return Some(Phase::Denied { since, why: DenyReason::AdminNotNeeded, closing });
+        if let Some(form) = reading.as_ref().ok().filter(|form| form.asks_for_too_much()) {
+            let offered = self.policy.instance(&form.instance).into_iter().flat_map(|one| &one.kinds);
+            let instead = offered.copied().filter(|kind| kind.is_oauth()).collect();
+            return Some(Phase::Denied { since, why: DenyReason::AdminNotNeeded { instead }, closing });
         }
         let pin = self.snapshot.project.pins.as_ref()?.denied.as_ref()?;
         let event =

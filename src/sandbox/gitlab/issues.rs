@@ -76,6 +76,7 @@ fn wanted(desk: &Desk<'_>, issue: &Issue) -> bool {
     };
     (state == "all" || (state == "closed") == issue.closed)
         && within("updated_after", |at, bound| at >= bound)
+        && call.instant("created_after").is_none_or(|bound| issue.created_at >= bound)
         && within("updated_before", |at, bound| at <= bound)
         && call.list("iids").is_none_or(|iids| iids.contains(&issue.iid.to_string()))
         && call.list("labels").is_none_or(|labels| labels.iter().all(labelled))

@@ -197,6 +197,13 @@ pub(crate) struct Hook {
     pub(crate) created_at: Timestamp,
 }
 
+impl Hook {
+    /// Switched off after failures, for a time or for good.
+    pub(crate) fn is_off(&self) -> bool {
+        self.details.get("alert_status").is_some_and(|status| status != "executable")
+    }
+}
+
 /// One webhook as it was sent.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Delivery {

@@ -74,6 +74,7 @@ impl Endpoint for StateEvents {
 pub(super) struct UpdatedIssues {
     pub(super) project: ProjectId,
     pub(super) since: Option<Timestamp>,
+    pub(super) created_after: Option<Timestamp>,
 }
 
 impl Endpoint for UpdatedIssues {
@@ -92,7 +93,8 @@ impl Endpoint for UpdatedIssues {
             .push("state", "all")
             .push("order_by", "created_at")
             .push("sort", "asc")
-            .push_opt("updated_after", self.since.map(|since| since.to_string()));
+            .push_opt("updated_after", self.since.map(|since| since.to_string()))
+            .push_opt("created_after", self.created_after.map(|after| after.to_string()));
         parameters
     }
 }

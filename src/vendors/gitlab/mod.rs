@@ -30,6 +30,7 @@ mod endpoints;
 mod session;
 pub mod setup;
 mod shapes;
+pub mod sweep;
 
 use endpoints::{GroupMember, LastEdit, OneNote, StateEvents, UpdatedIssues};
 use session::built;
@@ -84,6 +85,11 @@ impl GitLab {
     /// `base` is the instance's address without `/api/v4`; `token` a personal, project or group access token.
     pub fn new(transport: Transport, base: Url, token: Secret) -> Self {
         Self { transport, base, token }
+    }
+
+    /// The instance's address, without a slash at its end.
+    pub fn address(&self) -> &str {
+        self.base.as_str().trim_end_matches('/')
     }
 
     /// Whose token this is. Without a membership: that belongs to a project.
@@ -256,7 +262,7 @@ impl GitLab {
         since: Option<Timestamp>,
         keep: impl Fn(Issue) -> K + Send + Sync,
     ) -> Result<Vec<K>, VendorError> {
-        let endpoint = UpdatedIssues { project, since };
+        let endpoint = UpdatedIssues { project, since, created_after: None };
         let kept = |issue: shapes::Issue| Some(keep(issue.into()));
         self.ask_all_for("issues_updated_since", &endpoint, kept).await
     }

@@ -13,13 +13,14 @@ use bytes::Bytes;
 use gitlab::api::{ApiError, AsyncClient, AsyncQuery, Endpoint, QueryParams, RestClient, UrlBase};
 use http::request::Builder;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri};
+use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use url::Url;
 use zeroize::Zeroizing;
 
 use super::endpoints::Repeatable;
 use super::{GitLab, malformed};
-use crate::vendors::error::{VendorError, accepted};
+use crate::vendors::error::{VendorError, accepted, sent_at};
 use crate::vendors::http::TransportError;
 use crate::vendors::{Call, Vendor, address};
 
@@ -42,11 +43,39 @@ enum NextPage {
     TooLarge,
 }
 
+/// What the headers of an answer say of a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Said {
+    next: NextPage,
+    total: Option<u64>,
+    at: Option<Timestamp>,
+}
+
+impl Said {
+    const NOTHING: Self = Self { next: NextPage::Unsaid, total: None, at: None };
+
+    fn by(headers: &HeaderMap) -> Self {
+        let total = headers.get("x-total").and_then(|value| value.to_str().ok()?.trim().parse().ok());
+        Self { next: next_page(headers), total, at: sent_at(headers) }
+    }
+}
+
 struct Session<'a> {
     gitlab: &'a GitLab,
     operation: &'static str,
     repeatable: bool,
-    next_page: Mutex<NextPage>,
+    said: Mutex<Said>,
+}
+
+/// A page of a list, as far as it was kept.
+pub(super) struct PageOf<K> {
+    pub(super) items: Vec<K>,
+    /// Where the list goes on; none at its end.
+    pub(super) next: Option<Place>,
+    /// How many items GitLab says there are; it leaves that out of very long lists.
+    pub(super) total: Option<u64>,
+    /// GitLab's time.
+    pub(super) at: Option<Timestamp>,
 }
 
 /// One page of a list.
@@ -57,9 +86,9 @@ struct Page<'a, E> {
 
 /// A place in a list: page `number`, the first being 1, of pages of `size`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Place {
-    number: u64,
-    size: u64,
+pub(super) struct Place {
+    pub(super) number: u64,
+    pub(super) size: u64,
 }
 
 impl Place {
@@ -139,37 +168,57 @@ impl GitLab {
         let mut found = Vec::new();
         let mut place = Place::BEGINNING;
         while place.before() < LONGEST_LIST {
+            let page = self.ask_page(operation, (endpoint, place), &keep).await?;
+            found.extend(page.items);
+            match page.next {
+                None => return Ok(found),
+                Some(next) => place = next,
+            }
+        }
+        tracing::warn!(operation, ?place, "GitLab's list is longer than any we read");
+        Err(malformed())
+    }
+
+    /// Reads one page of a list, smaller than asked for where that would be too large.
+    pub(super) async fn ask_page<T: DeserializeOwned + 'static, K>(
+        &self,
+        operation: &'static str,
+        (endpoint, mut place): (&(impl Endpoint + Sync), Place),
+        keep: impl Fn(T) -> Option<K> + Send + Sync,
+    ) -> Result<PageOf<K>, VendorError> {
+        loop {
             let session = self.session(operation, endpoint);
             let page: Result<Vec<T>, _> = session.run(&Page { endpoint, place }).await;
-            if let (NextPage::TooLarge, Some(smaller)) = (session.next_page(), place.smaller()) {
+            let Said { next, total, at } = session.said();
+            if let (NextPage::TooLarge, Some(smaller)) = (next, place.smaller()) {
                 place = smaller;
                 continue;
             }
-            found.extend(page?.into_iter().filter_map(&keep));
-            match session.next_page() {
-                NextPage::End => return Ok(found),
+            let items = page?.into_iter().filter_map(&keep).collect();
+            let next = match next {
+                NextPage::End => None,
                 NextPage::Number(number) if number > place.number => {
-                    place = Place { number, ..place }.largest();
+                    Some(Place { number, ..place }.largest())
                 }
-                NextPage::Number(_) | NextPage::Unsaid | NextPage::TooLarge => break,
-            }
+                NextPage::Number(_) | NextPage::Unsaid | NextPage::TooLarge => {
+                    tracing::warn!(operation, ?place, "GitLab's list has no readable end");
+                    return Err(malformed());
+                }
+            };
+            return Ok(PageOf { items, next, total, at });
         }
-        tracing::warn!(operation, ?place, "GitLab's list has no readable end");
-        Err(malformed())
     }
 
     fn session(&self, operation: &'static str, endpoint: &impl Endpoint) -> Session<'_> {
         let repeatable = endpoint.method() == Method::GET || endpoint.is_a_question();
-        Session { gitlab: self, operation, repeatable, next_page: Mutex::new(NextPage::Unsaid) }
+        Session { gitlab: self, operation, repeatable, said: Mutex::new(Said::NOTHING) }
     }
 
     /// What a `Link` header or a strange endpoint would bring: a call to any address.
     #[cfg(test)]
     pub(super) async fn elsewhere(&self, request: Builder) -> Result<Response<Bytes>, VendorError> {
-        let next_page = Mutex::new(NextPage::Unsaid);
-        Session { gitlab: self, operation: "test", repeatable: false, next_page }
-            .send(request, Vec::new())
-            .await
+        let said = Mutex::new(Said::NOTHING);
+        Session { gitlab: self, operation: "test", repeatable: false, said }.send(request, Vec::new()).await
     }
 
     fn url(&self, path: &str) -> Result<Url, ApiError<VendorError>> {
@@ -200,8 +249,8 @@ impl Session<'_> {
         endpoint.query_async(self).await.map_err(ours)
     }
 
-    fn next_page(&self) -> NextPage {
-        *self.next_page.lock().unwrap_or_else(PoisonError::into_inner)
+    fn said(&self) -> Said {
+        *self.said.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn send(&self, request: Builder, body: Vec<u8>) -> Result<Response<Bytes>, VendorError> {
@@ -215,13 +264,13 @@ impl Session<'_> {
         }
         let outcome = self.transmit(request).await;
         if let Err(TransportError::TooLarge) = outcome {
-            self.note(NextPage::TooLarge);
+            self.note(Said { next: NextPage::TooLarge, ..Said::NOTHING });
         }
         accepted(Vendor::GitLab, outcome)
     }
 
-    fn note(&self, next: NextPage) {
-        *self.next_page.lock().unwrap_or_else(PoisonError::into_inner) = next;
+    fn note(&self, said: Said) {
+        *self.said.lock().unwrap_or_else(PoisonError::into_inner) = said;
     }
 
     async fn transmit(&self, request: Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
@@ -254,7 +303,7 @@ impl AsyncClient for Session<'_> {
         body: Vec<u8>,
     ) -> Result<Response<Bytes>, ApiError<VendorError>> {
         let answer = self.send(request, body).await.map_err(ApiError::client)?;
-        self.note(next_page(answer.headers()));
+        self.note(Said::by(answer.headers()));
         Ok(answer)
     }
 }

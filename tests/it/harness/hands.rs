@@ -61,6 +61,35 @@ impl House {
         calls.filter(these).count()
     }
 
+    /// The calls that our own account made at GitLab, from the given one on, as `METHOD path?query`.
+    pub(crate) fn gitlab_calls(&self, from: usize) -> Vec<String> {
+        let world = self.world();
+        let calls = world["calls"].as_array().unwrap().iter().skip(from);
+        let text = |call: &Value, name: &str| call[name].as_str().unwrap().to_owned();
+        calls
+            .filter(|call| call["vendor"] == "gitlab")
+            .map(|call| format!("{} {}?{}", text(call, "method"), text(call, "path"), text(call, "query")))
+            .collect()
+    }
+
+    /// How many calls there were, to whomever.
+    pub(crate) fn calls_so_far(&self) -> usize {
+        self.world()["calls"].as_array().unwrap().len()
+    }
+
+    /// The details of the entries of one kind in the whole chain.
+    pub(crate) async fn chain(&self, kind: &str) -> Vec<Value> {
+        let entries = self.service().context.store().entries_from(1).await.unwrap();
+        let these = entries.into_iter().filter(|entry| entry.kind == kind);
+        these.map(|entry| serde_json::from_str(&entry.detail).unwrap()).collect()
+    }
+
+    /// Everything that is due, however much it is.
+    pub(crate) async fn works_off(&self) {
+        self.sandbox.deliveries_settled().await;
+        while self.worker.step().await.unwrap() != Step::Idle {}
+    }
+
     /// How often Zendesk was asked to make a token.
     pub(crate) fn creations(&self) -> usize {
         self.calls("zendesk", "POST", "/api/v2/api_tokens")

@@ -16,7 +16,7 @@ use countersign::clock::{AdjustableClock, Clock as _, SystemRandomness};
 use countersign::config::{Config, Environment};
 use countersign::domain::comment::unsealed;
 use countersign::domain::ids::{IssueKey, ProjectId};
-use countersign::reconcile::{Step, Worker, sweep};
+use countersign::reconcile::{Step, Worker, inspect, sweep};
 use countersign::sandbox::{Options, Sandbox, home};
 use countersign::secret::Secret;
 use countersign::service::{Service, World};
@@ -163,8 +163,9 @@ impl House {
         self.worker.step_on(Self::key(iid)).await.unwrap();
     }
 
-    /// A sweep, and whatever follows from it.
+    /// A sweep with its look at labels and webhooks, and whatever follows from it.
     pub(crate) async fn sweep(&self) {
+        inspect(&self.service.context).await;
         sweep(&self.service.context, false).await;
         self.settle().await;
     }
