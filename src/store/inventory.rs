@@ -5,12 +5,12 @@
 
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
-use sqlx::sqlite::SqliteRow;
 
 use super::Store;
 use super::audit::{self, Entry};
 use super::error::StoreError;
 use super::rows::Reading;
+use super::sql::{Row, query};
 
 /// After this a run that was not finished is nobody's.
 const ABANDONED: SignedDuration = SignedDuration::from_hours(1);
@@ -35,7 +35,7 @@ impl Store {
         let work = self.inner.writer.run(move |connection, now| {
             Box::pin(async move {
                 let abandoned = now - i64::try_from(ABANDONED.as_millis()).unwrap_or(0);
-                let done = sqlx::query(
+                let done = query(
                     "INSERT INTO inventory_runs (instance, day, begun_at) VALUES ($1, $2, $3)
                      ON CONFLICT (instance, day) DO UPDATE SET begun_at = excluded.begun_at
                      WHERE inventory_runs.finished_at IS NULL AND inventory_runs.begun_at <= $4",
@@ -46,7 +46,7 @@ impl Store {
                 .bind(abandoned)
                 .execute(connection)
                 .await?;
-                Ok(done.rows_affected() > 0)
+                Ok(done > 0)
             })
         });
         work.await
@@ -63,7 +63,7 @@ impl Store {
         let chain = self.inner.chain.clone();
         let work = self.inner.writer.run(move |connection, now| {
             Box::pin(async move {
-                sqlx::query(
+                query(
                     "UPDATE inventory_runs SET finished_at = $3, document = $4 WHERE instance = $1 AND day = $2",
                 )
                 .bind(instance)
@@ -81,7 +81,7 @@ impl Store {
 
     /// The last finished run of an instance.
     pub async fn last_inventory(&self, instance: &str) -> Result<Option<InventoryRun>, StoreError> {
-        let row = sqlx::query(
+        let row = query(
             "SELECT * FROM inventory_runs WHERE instance = $1 AND finished_at IS NOT NULL
              ORDER BY day DESC LIMIT 1",
         )
@@ -92,7 +92,7 @@ impl Store {
     }
 }
 
-fn read(row: &SqliteRow) -> Result<InventoryRun, StoreError> {
+fn read(row: &Row) -> Result<InventoryRun, StoreError> {
     let reading = Reading::new(row, "inventory_runs");
     let day: String = reading.get("day")?;
     Ok(InventoryRun {
@@ -108,26 +108,28 @@ fn read(row: &SqliteRow) -> Result<InventoryRun, StoreError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::testing::Bench;
+    use crate::store::testing::on_both;
     use jiff::civil::date;
     use serde_json::json;
 
     #[tokio::test]
     async fn a_day_is_taken_once_and_an_abandoned_one_again() {
-        let bench = Bench::new().await;
-        let (store, day) = (&bench.store, date(2026, 12, 1));
-        assert!(store.begin_inventory("global", day).await.unwrap());
-        assert!(!store.begin_inventory("global", day).await.unwrap());
-        assert!(store.begin_inventory("other", day).await.unwrap());
-        bench.clock.advance(ABANDONED);
-        assert!(store.begin_inventory("global", day).await.unwrap());
-        assert_eq!(store.last_inventory("global").await.unwrap(), None);
-        let entry = Entry { kind: "inventory.taken".into(), key: None, detail: json!({}) };
-        store.finish_inventory(("global", day), &json!({"a": 1}), entry).await.unwrap();
-        bench.clock.advance(ABANDONED * 3);
-        assert!(!store.begin_inventory("global", day).await.unwrap());
-        let last = store.last_inventory("global").await.unwrap().unwrap();
-        assert_eq!((last.day, last.document), (day, json!({"a": 1})));
-        assert_eq!(store.verify().await.unwrap().seq, 1);
+        on_both(async |bench| {
+            let (store, day) = (&bench.store, date(2026, 12, 1));
+            assert!(store.begin_inventory("global", day).await.unwrap());
+            assert!(!store.begin_inventory("global", day).await.unwrap());
+            assert!(store.begin_inventory("other", day).await.unwrap());
+            bench.clock.advance(ABANDONED);
+            assert!(store.begin_inventory("global", day).await.unwrap());
+            assert_eq!(store.last_inventory("global").await.unwrap(), None);
+            let entry = Entry { kind: "inventory.taken".into(), key: None, detail: json!({}) };
+            store.finish_inventory(("global", day), &json!({"a": 1}), entry).await.unwrap();
+            bench.clock.advance(ABANDONED * 3);
+            assert!(!store.begin_inventory("global", day).await.unwrap());
+            let last = store.last_inventory("global").await.unwrap().unwrap();
+            assert_eq!((last.day, last.document), (day, json!({"a": 1})));
+            assert_eq!(store.verify().await.unwrap().seq, 1);
+        })
+        .await;
     }
 }

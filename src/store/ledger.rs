@@ -3,11 +3,10 @@
 //! Read in pages, so that years of requests are never in memory at once. One row that cannot be read is an error:
 //! an inventory that leaves something out would call it foreign.
 
-use sqlx::sqlite::SqliteRow;
-
 use super::Store;
 use super::error::StoreError;
 use super::rows::Reading;
+use super::sql::{Row, query};
 use crate::domain::ids::IssueKey;
 use crate::domain::record::{Attempt, Record};
 
@@ -21,7 +20,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         let mut from = (i64::MIN, i64::MIN, i64::MIN);
         loop {
-            let rows = sqlx::query(
+            let rows = query(
                 "SELECT a.project_id, a.iid, a.number, a.document, r.record
                  FROM attempts a JOIN requests r ON r.project_id = a.project_id AND r.iid = a.iid
                  WHERE (a.project_id, a.iid, a.number) > ($1, $2, $3)
@@ -45,7 +44,7 @@ impl Store {
     }
 }
 
-fn read(row: &SqliteRow) -> Result<(IssueKey, Record, Attempt), StoreError> {
+fn read(row: &Row) -> Result<(IssueKey, Record, Attempt), StoreError> {
     let reading = Reading::new(row, "attempts");
     let missing = || reading.broken("it has no document or no record".to_owned());
     let attempt = reading.document("document")?.ok_or_else(missing)?;
@@ -57,24 +56,26 @@ fn read(row: &SqliteRow) -> Result<(IssueKey, Record, Attempt), StoreError> {
 mod tests {
     use crate::domain::phase::Phase;
     use crate::domain::record::Record;
-    use crate::store::testing::{Bench, attempt, key, record};
+    use crate::store::testing::{attempt, key, on_both, record};
     use crate::store::{Change, Release};
 
     #[tokio::test]
     async fn every_attempt_of_every_request_is_told_once() {
-        let bench = Bench::new().await;
-        for iid in 1..=150 {
-            bench.store.mark(key(iid)).await.unwrap();
-            let claim = bench.claim(iid).await;
-            let record = Record { phase: Phase::New, ..record() };
-            let attempts = vec![attempt(1), attempt(2)];
-            let change = Change { record: Some(record), attempts, ..Change::default() };
-            bench.store.commit(&claim, change).await.unwrap();
-            bench.store.release(&claim, Release::default()).await.unwrap();
-        }
-        let mut told = Vec::new();
-        bench.store.each_attempt(|key, _, attempt| told.push((key, attempt.number))).await.unwrap();
-        let expected: Vec<_> = (1..=150).flat_map(|iid| [(key(iid), 1), (key(iid), 2)]).collect();
-        assert_eq!(told, expected);
+        on_both(async |bench| {
+            for iid in 1..=150 {
+                bench.store.mark(key(iid)).await.unwrap();
+                let claim = bench.claim(iid).await;
+                let record = Record { phase: Phase::New, ..record() };
+                let attempts = vec![attempt(1), attempt(2)];
+                let change = Change { record: Some(record), attempts, ..Change::default() };
+                bench.store.commit(&claim, change).await.unwrap();
+                bench.store.release(&claim, Release::default()).await.unwrap();
+            }
+            let mut told = Vec::new();
+            bench.store.each_attempt(|key, _, attempt| told.push((key, attempt.number))).await.unwrap();
+            let expected: Vec<_> = (1..=150).flat_map(|iid| [(key(iid), 1), (key(iid), 2)]).collect();
+            assert_eq!(told, expected);
+        })
+        .await;
     }
 }

@@ -4,11 +4,11 @@
 //! at GitLab before another is opened.
 
 use jiff::Timestamp;
-use sqlx::sqlite::SqliteRow;
 
 use super::Store;
 use super::error::StoreError;
 use super::rows::Reading;
+use super::sql::{Row, query};
 use crate::domain::ids::{CredentialId, IssueKey, ProjectId, UserId};
 
 /// One token of the campaign.
@@ -48,7 +48,7 @@ impl Retirement {
 impl Store {
     /// All of an instance, or of all instances, by token.
     pub async fn retirements(&self) -> Result<Vec<Retirement>, StoreError> {
-        let rows = sqlx::query("SELECT * FROM retirements ORDER BY instance, token_id")
+        let rows = query("SELECT * FROM retirements ORDER BY instance, token_id")
             .fetch_all(&self.inner.read)
             .await?;
         rows.iter().map(read).collect()
@@ -59,7 +59,7 @@ impl Store {
         let millis = |at: Option<Timestamp>| at.map(Timestamp::as_millisecond);
         let work = self.inner.writer.run(move |connection, _| {
             Box::pin(async move {
-                sqlx::query(
+                query(
                     "INSERT INTO retirements (instance, token_id, name, owner_id, owner, project_id, iid, url,
                                               intended_at, opened_at, ended_at)
                      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
@@ -87,7 +87,7 @@ impl Store {
     }
 }
 
-fn read(row: &SqliteRow) -> Result<Retirement, StoreError> {
+fn read(row: &Row) -> Result<Retirement, StoreError> {
     let reading = Reading::new(row, "retirements");
     let owner: Option<i64> = reading.get("owner_id")?;
     Ok(Retirement {
@@ -108,33 +108,35 @@ fn read(row: &SqliteRow) -> Result<Retirement, StoreError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::testing::Bench;
+    use crate::store::testing::on_both;
 
     #[tokio::test]
     async fn a_token_has_one_row_and_it_remembers_its_issue() {
-        let bench = Bench::new().await;
-        let first = Retirement {
-            instance: "global".to_owned(),
-            token: CredentialId(5),
-            name: "old".to_owned(),
-            owner: Some(UserId(7)),
-            owner_name: "ada".to_owned(),
-            project: ProjectId(42),
-            iid: None,
-            url: None,
-            intended_at: bench.now(),
-            opened_at: None,
-            ended_at: None,
-        };
-        bench.store.keep_retirement(first.clone()).await.unwrap();
-        assert_eq!(first.key(), None);
-        let opened = Retirement {
-            iid: Some(9),
-            url: Some("https://issue".to_owned()),
-            opened_at: Some(bench.now()),
-            ..first
-        };
-        bench.store.keep_retirement(opened.clone()).await.unwrap();
-        assert_eq!(bench.store.retirements().await.unwrap(), [opened]);
+        on_both(async |bench| {
+            let first = Retirement {
+                instance: "global".to_owned(),
+                token: CredentialId(5),
+                name: "old".to_owned(),
+                owner: Some(UserId(7)),
+                owner_name: "ada".to_owned(),
+                project: ProjectId(42),
+                iid: None,
+                url: None,
+                intended_at: bench.now(),
+                opened_at: None,
+                ended_at: None,
+            };
+            bench.store.keep_retirement(first.clone()).await.unwrap();
+            assert_eq!(first.key(), None);
+            let opened = Retirement {
+                iid: Some(9),
+                url: Some("https://issue".to_owned()),
+                opened_at: Some(bench.now()),
+                ..first
+            };
+            bench.store.keep_retirement(opened.clone()).await.unwrap();
+            assert_eq!(bench.store.retirements().await.unwrap(), [opened]);
+        })
+        .await;
     }
 }
