@@ -211,9 +211,10 @@ fn can_integrate(
 
 fn sensitive_scope(value: &Value) -> Result<String, String> {
     let scope = text_of(value)?;
-    match SENSITIVE.contains(&scope.as_str()) {
-        true => Ok(scope),
-        false => Err(format!("is no sensitive scope; there are {}", SENSITIVE.join(", "))),
+    if SENSITIVE.contains(&scope.as_str()) {
+        Ok(scope)
+    } else {
+        Err(format!("is no sensitive scope; there are {}", SENSITIVE.join(", ")))
     }
 }
 

@@ -222,9 +222,9 @@ pub struct Attempt {
     /// Access tokens of its OAuth client that were seen. What else the client has is found by its id.
     #[serde(default)]
     pub tokens: Vec<CredentialId>,
-    /// Its OAuth client has a new secret that nobody knows.
+    /// Since then its OAuth client has a new secret that nobody knows.
     #[serde(default)]
-    pub secret_discarded: bool,
+    pub secret_discarded_at: Option<Timestamp>,
     /// When the credential was created.
     pub minted_at: Option<Timestamp>,
     /// Whether it was ever seen in a list: only then does "not listed" mean gone at once.

@@ -175,7 +175,7 @@ pub(crate) fn attempt(number: u32, state: AttemptState) -> Attempt {
         state,
         credential: made.then_some(CredentialId(i64::from(number) + 900)),
         tokens: Vec::new(),
-        secret_discarded: false,
+        secret_discarded_at: None,
         minted_at: made.then_some(intent_at),
         seen_listed: false,
         found_gone: false,

@@ -60,7 +60,7 @@ fn intent(work: &Work<'_>, plan: &Mint) -> Attempt {
         state: AttemptState::Intended,
         credential: None,
         tokens: Vec::new(),
-        secret_discarded: false,
+        secret_discarded_at: None,
         minted_at: None,
         seen_listed: false,
         found_gone: false,

@@ -286,7 +286,7 @@ pub(super) fn attempt(number: u32) -> Attempt {
         state: AttemptState::Intended,
         credential: None,
         tokens: Vec::new(),
-        secret_discarded: false,
+        secret_discarded_at: None,
         minted_at: None,
         seen_listed: false,
         delivery: None,

@@ -22,7 +22,7 @@ pub(super) async fn end(
     (attempt, client): (&mut Attempt, CredentialId),
     now: Timestamp,
 ) -> Result<Outcome, VendorError> {
-    discard_secret(zendesk, (attempt, client)).await?;
+    discard_secret(zendesk, (attempt, client), now).await?;
     if !without_tokens(zendesk, (attempt, client)).await? {
         return Ok(Outcome::NotYet);
     }
@@ -43,12 +43,13 @@ pub(super) async fn end(
 async fn discard_secret(
     zendesk: &Zendesk,
     (attempt, client): (&mut Attempt, CredentialId),
+    now: Timestamp,
 ) -> Result<(), VendorError> {
-    if attempt.secret_discarded {
+    if attempt.secret_discarded_at.is_some() {
         return Ok(());
     }
     match zendesk.discard_client_secret(client).await {
-        Ok(()) => (attempt.secret_discarded, attempt.touched) = (true, true),
+        Ok(()) => (attempt.secret_discarded_at, attempt.touched) = (Some(now), true),
         // Perhaps somebody deleted it by hand; the lists tell.
         Err(VendorError::NotFound { .. }) => {}
         Err(error) => return Err(error),

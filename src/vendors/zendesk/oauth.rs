@@ -46,8 +46,8 @@ impl Zendesk {
     /// All OAuth clients of the account. [`VendorError::Forbidden`] and [`VendorError::NotFound`]: we cannot see them.
     pub async fn list_clients(&self) -> Result<Vec<ListedClient>, VendorError> {
         let mut list = Gathered::none();
-        while let Some(after) = list.missing() {
-            let page = self.clients(after).await?;
+        while !list.is_whole() {
+            let page = self.clients(list.next()).await?;
             list.take(page)?;
         }
         Ok(list.items())
@@ -111,8 +111,8 @@ impl Zendesk {
         of: Option<CredentialId>,
     ) -> Result<Vec<ListedAccess>, VendorError> {
         let mut list = Gathered::none();
-        while let Some(after) = list.missing() {
-            let page = self.access_tokens(of, after).await?;
+        while !list.is_whole() {
+            let page = self.access_tokens(of, list.next()).await?;
             list.take(page)?;
         }
         // Should the filter ever be ignored, another client's tokens must not be taken for this one's.

@@ -81,9 +81,13 @@ impl<T> Gathered<T> {
         Self { items: Vec::new(), seen: HashSet::new(), next: None, whole: false }
     }
 
-    /// Where to go on; `None`: it is whole.
-    pub(super) fn missing(&self) -> Option<Option<&Cursor>> {
-        (!self.whole).then_some(self.next.as_ref())
+    pub(super) fn is_whole(&self) -> bool {
+        self.whole
+    }
+
+    /// Where to go on; `None`: at the beginning.
+    pub(super) fn next(&self) -> Option<&Cursor> {
+        self.next.as_ref()
     }
 
     pub(super) fn take(&mut self, page: Page<T>) -> Result<(), VendorError> {
