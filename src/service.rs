@@ -217,6 +217,7 @@ fn offered(instance: &config::Instance, config: &Config) -> Instance {
         integrations: instance.integrations,
         integration_user: instance.integration_user,
         sensitive_scopes: instance.sensitive_scopes.clone(),
+        delete_after_days: instance.delete_after_days,
         provisioners: instance.provisioners.iter().copied().collect(),
         provisioner_groups: instance.provisioner_groups.clone(),
         name_template: template.clone(),

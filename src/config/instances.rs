@@ -19,6 +19,11 @@ use crate::domain::terms::Kind;
 use crate::reader::{Reader, email_of, text_of};
 use crate::secret::Secret;
 
+/// A mistaken end is noticed within days.
+const GRACE: i64 = 7;
+/// Zendesk itself deletes a deactivated token after sixty days.
+const MOST_GRACE: i64 = 59;
+
 /// One Zendesk account.
 #[derive(Debug, Clone)]
 pub struct Instance {
@@ -36,6 +41,8 @@ pub struct Instance {
     pub integration_user: Option<ZendeskUserId>,
     /// Which of the sensitive scopes may be asked for here.
     pub sensitive_scopes: Vec<String>,
+    /// An API token that ended is deleted this many days after it was switched off; 0 at once.
+    pub delete_after_days: i64,
     /// Who may give the second approval. Empty is nobody.
     pub provisioners: BTreeSet<UserId>,
     /// GitLab groups whose members, inherited ones included, may give it as well: full paths.
@@ -104,6 +111,7 @@ impl Instance {
             Some(_) => reader.list("sensitive_scopes", sensitive_scope),
             None => Some(Vec::new()),
         };
+        let delete_after_days = reader.optional_integer("delete_after_days", 0..=MOST_GRACE);
         can_integrate(reader, (integrations, integration_user), kinds.as_deref());
         let provisioners = reader.list("provisioners", user);
         let provisioner_groups = match reader.value("provisioner_groups") {
@@ -122,6 +130,7 @@ impl Instance {
             integrations: integrations?,
             integration_user,
             sensitive_scopes: sensitive_scopes?,
+            delete_after_days: delete_after_days.unwrap_or(GRACE),
             provisioners: provisioners?.into_iter().collect(),
             provisioner_groups: provisioner_groups?,
             name_template,

@@ -109,6 +109,8 @@ pub struct Instance {
     pub integration_user: Option<ZendeskUserId>,
     /// The scopes of [`SENSITIVE`](super::scopes::SENSITIVE) that may be asked for there.
     pub sensitive_scopes: Vec<String>,
+    /// How many days after its end an API token stays, switched off, before it is deleted.
+    pub delete_after_days: i64,
     /// The credential's name: `{issue_url}`, `{requester}`, `{expires_on}`.
     pub name_template: String,
     /// What may be there without a request.

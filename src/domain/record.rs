@@ -232,6 +232,12 @@ pub struct Attempt {
     /// We asked Zendesk to delete it.
     #[serde(default)]
     pub touched: bool,
+    /// It was handed over, and since then it is not listed: perhaps somebody deleted it by hand.
+    #[serde(default)]
+    pub missing_since: Option<Timestamp>,
+    /// It was seen to be switched off: its holder can do nothing with it any more, and it waits to be deleted.
+    #[serde(default)]
+    pub switched_off_at: Option<Timestamp>,
     /// It was gone before we took it away.
     #[serde(default)]
     pub found_gone: bool,

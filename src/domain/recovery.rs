@@ -67,6 +67,22 @@ mod tests {
     }
 
     #[test]
+    fn a_client_is_ours_by_its_identifier_alone_whoever_owns_it_and_whatever_its_name() {
+        let identifier = |text: &str| Some(text.to_owned());
+        let intended = attempt(1, AttemptState::Intended);
+        let attempt = Attempt { identifier: identifier("countersign_1"), ..intended };
+        let made = Listed { identifier: identifier("countersign_1"), ..token(1) };
+        let found = |listed: Listed| !ours(&attempt, &[], &[listed]).is_empty();
+        assert!(found(made.clone()));
+        assert!(found(Listed { creator: None, name: "another".to_owned(), ..made.clone() }));
+        for other in ["countersign_2", "countersign_11", "countersign_", ""] {
+            assert!(!found(Listed { identifier: identifier(other), ..made.clone() }), "{other}");
+        }
+        assert!(!found(token(1)), "a token of that name");
+        assert!(!found(Listed { created_at: None, ..made }));
+    }
+
+    #[test]
     fn what_was_listed_before_is_not_ours() {
         let attempt = Attempt { listed_before: vec![CredentialId(1)], ..attempt(1, AttemptState::Intended) };
         let ids: Vec<i64> = ours(&attempt, &[], &[token(1), token(2)]).iter().map(|one| one.id.0).collect();

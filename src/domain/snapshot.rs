@@ -58,6 +58,8 @@ pub struct Snapshot {
     pub orders: Vec<Order>,
     /// What is listed at the instance, where this look needs to know.
     pub listing: Option<Result<Vec<Listed>, Doubt>>,
+    /// Whether what an active request handed over is listed at Zendesk. `None`: not looked, or it cannot be seen.
+    pub handed_over_is_listed: Option<bool>,
     /// The attempt whose secret this process holds.
     pub in_hand: Option<u32>,
 }

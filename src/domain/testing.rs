@@ -95,6 +95,7 @@ pub(crate) fn policy() -> Policy {
         integrations: false,
         integration_user: None,
         sensitive_scopes: vec![],
+        delete_after_days: 0,
         name_template: "{issue_url}".to_owned(),
         exceptions: vec![],
     };
@@ -179,6 +180,8 @@ pub(crate) fn attempt(number: u32, state: AttemptState) -> Attempt {
         minted_at: made.then_some(intent_at),
         seen_listed: false,
         found_gone: false,
+        missing_since: None,
+        switched_off_at: None,
         touched: false,
         delivery: sent.then(|| Delivery {
             id: format!("delivery{number}"),
@@ -436,7 +439,10 @@ impl Look {
 /// The row that is written before the call.
 pub(crate) fn intended(mint: &Mint, now: Timestamp) -> Attempt {
     let listed_before = mint.listed_before.clone();
+    let kind = mint.terms.kind;
     Attempt {
+        kind,
+        identifier: kind.is_oauth().then(|| format!("countersign_nonce{}", mint.number)),
         generation: mint.generation,
         intent_at: now,
         deadline: now + jiff::SignedDuration::from_secs(30),
@@ -501,6 +507,7 @@ fn sound() -> Snapshot {
         attempts: Vec::new(),
         orders: Vec::new(),
         listing: Some(Ok(Vec::new())),
+        handed_over_is_listed: None,
         in_hand: None,
     }
 }

@@ -54,6 +54,22 @@ pub(super) async fn list(zendesk: &Zendesk, kind: Kind) -> Result<Vec<Listed>, V
     })
 }
 
+/// Whether a credential is there. A client is asked for by its id, and only if that finds nothing by the whole list.
+pub(super) async fn is_listed(
+    zendesk: &Zendesk,
+    kind: Kind,
+    credential: CredentialId,
+) -> Result<bool, VendorError> {
+    if kind.is_oauth() {
+        match zendesk.client(credential).await {
+            Ok(client) => return Ok(client.id == credential),
+            Err(VendorError::NotFound { .. }) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(list(zendesk, kind).await?.iter().any(|one| one.id == credential))
+}
+
 /// Why nothing of a kind can be listed.
 pub(super) fn unlisted(error: &VendorError, kind: Kind) -> Doubt {
     match (super::observe::zendesk_doubt(error), kind) {

@@ -64,6 +64,8 @@ fn intent(work: &Work<'_>, plan: &Mint) -> Attempt {
         minted_at: None,
         seen_listed: false,
         found_gone: false,
+        missing_since: None,
+        switched_off_at: None,
         touched: false,
         delivery: None,
         looks: Vec::new(),

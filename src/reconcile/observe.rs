@@ -136,6 +136,7 @@ async fn remembered(context: &Context, claim: Memory) -> Result<Snapshot, StoreE
         comment_changed: false,
         last_words: None,
         listing: None,
+        handed_over_is_listed: None,
         in_hand: context.hand.attempt(claim.key),
     })
 }
@@ -153,7 +154,9 @@ async fn look(context: &Context, snapshot: &mut Snapshot) -> Result<(Comment, Ve
         approvers::find(context, snapshot, &issue).await;
         parties::find(context, snapshot, &issue).await;
     } else {
-        snapshot.parties.names = names_of_record(context, snapshot).await;
+        let (names, listed) =
+            tokio::join!(names_of_record(context, snapshot), handed_over_is_listed(context, snapshot));
+        (snapshot.parties.names, snapshot.handed_over_is_listed) = (names, listed);
     }
     snapshot.issue = IssueView::Seen(Box::new(issue));
     Ok((notes.comment, notes.seals))
@@ -325,6 +328,24 @@ async fn recognise_twin(context: &Context, snapshot: &mut Snapshot, seal: Seal) 
     context.store.set_setting(HALTED, why).await?;
     snapshot.halted = Some(why.to_owned());
     Ok(())
+}
+
+/// Whether what an active request handed over is still there. Not for a young one: lists lag.
+async fn handed_over_is_listed(context: &Context, snapshot: &Snapshot) -> Option<bool> {
+    let active = snapshot.record.as_ref().is_some_and(|one| matches!(one.phase, Phase::Active { .. }));
+    let attempt = snapshot.attempts.iter().find(|attempt| active && attempt.is_live())?;
+    let credential = attempt.credential?;
+    if !super::take_away::old_enough(attempt, context.now()) {
+        return None;
+    }
+    let zendesk = context.zendesk.get(&attempt.instance)?;
+    match credentials::is_listed(zendesk, attempt.kind, credential).await {
+        Ok(listed) => Some(listed),
+        Err(error) => {
+            tracing::warn!(issue.key = %snapshot.key, error = %error, "whether the credential is still there cannot be seen");
+            None
+        }
+    }
 }
 
 /// What is listed of a kind at an instance, where this look may mint.

@@ -157,7 +157,7 @@ token_file = "slack.token"
         let name = world.zendesk.get(key).map_or("", |account| &account.name);
         text.extend([format!(
             "\n[[instances]]\nkey = \"{key}\"\nname = \"{name}\"\nurl = \"{base}/zendesk/{key}\"\n\
-             {offer}\nprovisioners = [104]\n\n[instances.login]\n{login}\n"
+             {offer}\n# Not after a week, so that a story ends on its day.\ndelete_after_days = 0\nprovisioners = [104]\n\n[instances.login]\n{login}\n"
         )]);
     }
     text

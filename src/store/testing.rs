@@ -270,6 +270,8 @@ pub(super) fn attempt(number: u32) -> Attempt {
     Attempt {
         failures: 0,
         found_gone: false,
+        missing_since: None,
+        switched_off_at: None,
         touched: false,
         not_before: None,
         number,

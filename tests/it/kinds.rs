@@ -428,3 +428,76 @@ async fn t31_an_account_that_creates_no_api_tokens_says_so_once_and_names_what_t
         house.leave().await;
     }
 }
+
+/// A hand at Zendesk deletes what was handed over.
+async fn deletes_by_hand(house: &House, path: &str) {
+    let admin = &house.cast["instances"][0];
+    let text = |name: &str| admin[name].as_str().unwrap().to_owned();
+    let request = house.http.delete(format!("{}/api/v2/{path}", text("url")));
+    let login = format!("{}/token", text("admin_email"));
+    let answer = request.basic_auth(login, Some(text("admin_api_token"))).send().await.unwrap();
+    assert!(answer.status().is_success());
+}
+
+#[tokio::test]
+async fn t19_what_somebody_deleted_by_hand_is_noticed_and_ends_as_found_gone() {
+    for form in [Form::default(), Form::oauth_client(), Form::oauth_token()] {
+        let house = House::open().await;
+        let iid = house.approved_form(&form).await;
+        house.later(SignedDuration::from_mins(20)).await;
+        if form.kind == "API token" {
+            house.deleted_by_hand(&house.alive()[0]["id"]).await;
+        } else {
+            deletes_by_hand(&house, &format!("oauth/clients/{}", house.clients()[0]["id"])).await;
+        }
+        house.look(iid).await;
+        assert_eq!(house.phase(iid).await, "active", "one list may be wrong");
+        assert_eq!(house.entries(iid, "credential.missing").await.len(), 1);
+        minutes_pass(&house, 12).await;
+        assert_eq!(house.phase(iid).await, "ended", "{}", form.kind);
+        says(&house.comment(iid).await, "Somebody deleted it at Zendesk before its end.");
+        house.no_oauth();
+        house.leave().await;
+    }
+}
+
+#[tokio::test]
+async fn t19_a_list_that_is_wrong_or_not_to_be_seen_for_a_while_ends_nothing() {
+    for (effect, path) in [("status:404", "oauth/clients"), ("status:503", "oauth/clients"), ("status:404", "api_tokens")] {
+        let house = House::open().await;
+        let client = path == "oauth/clients";
+        let form = if client { Form::oauth_client() } else { Form::default() };
+        let iid = house.approved_form(&form).await;
+        house.later(SignedDuration::from_mins(20)).await;
+        house.fault(json!({"vendor": "zendesk", "method": "GET", "path": path, "effect": effect, "times": 0})).await;
+        for _ in 0..3 {
+            house.look(iid).await;
+            house.later(SignedDuration::from_mins(20)).await;
+        }
+        assert_eq!(house.phase(iid).await, "active", "{effect} {path}");
+        house.heal().await;
+        house.look(iid).await;
+        assert_eq!((house.phase(iid).await.as_str(), house.clients().len()), ("active", usize::from(client)));
+        house.leave().await;
+    }
+}
+
+#[tokio::test]
+async fn an_api_token_is_switched_off_on_its_day_and_deleted_a_week_later() {
+    let week = |config: &mut String| *config = config.replace("delete_after_days = 0", "delete_after_days = 7");
+    let house = House::open_with(week).await;
+    let iid = house.approved().await;
+    let secret = House::secret_in(&house.messages("requester").await[0]);
+    until(&house, "2027-01-01T00:00:00Z").await;
+    assert!(!house.works(&secret).await);
+    assert_eq!((house.phase(iid).await.as_str(), house.tokens(iid).await.len()), ("ending", 1));
+    says(
+        &house.comment(iid).await,
+        "was switched off on 2027-01-01 00:00 UTC and works no more. It is deleted on 2027-01-08 00:00 UTC",
+    );
+    until(&house, "2027-01-07T23:59:00Z").await;
+    assert_eq!(house.phase(iid).await, "ending");
+    until(&house, "2027-01-08T00:00:00Z").await;
+    assert_eq!((house.phase(iid).await.as_str(), house.tokens(iid).await.len()), ("ended", 0));
+    house.leave().await;
+}

@@ -192,6 +192,18 @@ fn active(view: &View<'_>) -> Vec<String> {
 }
 
 fn ending(view: &View<'_>, why: &EndReason) -> Vec<String> {
+    let waiting = view.attempts.iter().find(|attempt| attempt.is_unsettled());
+    if let Some((off, deleted)) = waiting.and_then(|one| Some((one.switched_off_at?, one.not_before?)))
+        && stubborn(view).is_none()
+    {
+        return vec![format!(
+            "{} The credential was switched off on {} and works no more. It is deleted on {}; until then an operator can \
+             undo a mistake.",
+            end_reason(why),
+            text::time(off),
+            text::time(deleted)
+        )];
+    }
     let mut paragraphs = vec![format!("{} The credential is being taken away.", end_reason(why))];
     if let Some(attempt) = stubborn(view) {
         paragraphs.push(format!(
@@ -218,7 +230,7 @@ fn end_reason(why: &EndReason) -> String {
     match why {
         EndReason::Due => "Its end date came.".to_owned(),
         EndReason::Revoked { why } => format!("It was revoked: {}.", text::quote(why)),
-        EndReason::FoundGone => "It was no longer there.".to_owned(),
+        EndReason::FoundGone => "Somebody deleted it at Zendesk before its end.".to_owned(),
     }
 }
 

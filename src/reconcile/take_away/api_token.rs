@@ -1,8 +1,9 @@
 //! The end of an API token: deactivate, see it inactive; delete, see it gone.
 //!
-//! Zendesk deletes no active token. The deactivation is what stops its holder; the rest is tidying up, and proof.
+//! Zendesk deletes no active token. The deactivation is what stops its holder; the rest is tidying up, and proof. So
+//! the deletion may wait for some days after an end, in which a mistake can be undone.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{Outcome, ignoring_absence, old_enough};
 use crate::domain::ids::CredentialId;
@@ -14,11 +15,20 @@ use crate::vendors::zendesk::Zendesk;
 pub(super) async fn end(
     zendesk: &Zendesk,
     (attempt, credential): (&mut Attempt, CredentialId),
-    now: Timestamp,
+    (now, grace): (Timestamp, SignedDuration),
 ) -> Result<Outcome, VendorError> {
     match seen_or_switched_off(zendesk, credential).await? {
-        None if (attempt.seen_listed && attempt.touched) || old_enough(attempt, now) => {
-            return Ok(Outcome::Gone { already: !attempt.touched });
+        None if attempt.seen_listed && attempt.touched => return Ok(Outcome::Gone { already: false }),
+        None if old_enough(attempt, now) => {
+            // The list might be wrong: only what it does not show and nobody can switch off is gone.
+            return match zendesk.deactivate_api_token(credential).await {
+                Err(VendorError::NotFound { .. }) => Ok(Outcome::Gone { already: !attempt.touched }),
+                Err(error) => Err(error),
+                Ok(()) => {
+                    attempt.touched = true;
+                    Ok(Outcome::NotYet)
+                }
+            };
         }
         // Not listed, and too young for that to mean anything: do it all the same, and look again later.
         None => {
@@ -38,6 +48,10 @@ pub(super) async fn end(
         }
     }
     attempt.touched = true;
+    let until = attempt.switched_off_at.get_or_insert(now).saturating_add(grace).unwrap_or(now);
+    if until > now {
+        return Ok(Outcome::SwitchedOff { until });
+    }
     ignoring_absence(zendesk.delete_api_token(credential).await)?;
     Ok(match active(zendesk, credential).await? {
         None => Outcome::Gone { already: false },

@@ -30,6 +30,11 @@ enum Outcome {
         /// Before we did anything.
         already: bool,
     },
+    /// Seen to be switched off; it is deleted from then on.
+    SwitchedOff {
+        /// When.
+        until: Timestamp,
+    },
     /// Everything was asked for, and it cannot be proven yet.
     NotYet,
 }
@@ -48,6 +53,11 @@ pub(super) async fn take_away(work: &mut Work<'_>, number: u32) -> Result<bool, 
                 "credential.gone",
                 json!({"attempt": number, "credential": attempt.credential, "found_gone": already}),
             )
+        }
+        Ok(Outcome::SwitchedOff { until }) => {
+            (attempt.failures, attempt.not_before) = (0, Some(until));
+            let detail = json!({"attempt": number, "credential": attempt.credential, "deleted_from": until});
+            Event::new("credential.switched_off", detail)
         }
         Ok(Outcome::NotYet) => {
             put_off(&mut attempt, now, None);
@@ -76,12 +86,19 @@ async fn end(context: &Context, attempt: &mut Attempt, now: Timestamp) -> Result
         return Ok(Outcome::NotYet);
     };
     match attempt.kind {
-        Kind::ApiToken => api_token::end(zendesk, (attempt, credential), now).await,
+        Kind::ApiToken => {
+            // What reached nobody is of no use to anybody; only an end can be a mistake.
+            let handed_over = attempt.delivery.as_ref().is_some_and(|delivery| delivery.message.is_some());
+            let instance = context.policy.instance(&attempt.instance).filter(|_| handed_over);
+            let grace = instance.map_or(0, |instance| instance.delete_after_days);
+            let grace = SignedDuration::from_hours(grace * 24);
+            api_token::end(zendesk, (attempt, credential), (now, grace)).await
+        }
         Kind::OauthClient | Kind::OauthToken => oauth::end(zendesk, (attempt, credential), now).await,
     }
 }
 
-fn old_enough(attempt: &Attempt, now: Timestamp) -> bool {
+pub(super) fn old_enough(attempt: &Attempt, now: Timestamp) -> bool {
     now.duration_since(attempt.minted_at.unwrap_or(attempt.intent_at)) >= GRACE
 }
 

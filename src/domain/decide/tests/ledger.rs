@@ -270,3 +270,27 @@ fn what_was_handed_over_decides_what_an_older_attempt_is_for() {
     assert!(matches!(plan.record.unwrap().phase, Phase::Active { .. }));
     assert_eq!(plan.actions, [Action::TakeAway { attempt: 1 }]);
 }
+
+#[test]
+fn t19_what_was_handed_over_and_is_missing_ten_minutes_later_is_found_gone() {
+    let ends_at = time("2027-03-02T00:00Z");
+    let active = Phase::Active { since: time("2026-12-01T09:10Z"), ends_at };
+    let delivered = vec![attempt(1, AttemptState::Delivered)];
+    let look = Look::in_phase("2026-12-05T09:00Z", active, delivered);
+    let seen = |look: &Look, listed: Option<bool>| {
+        look.clone().with(|look| look.snapshot.handed_over_is_listed = listed)
+    };
+    let first = seen(&look, Some(false));
+    assert_eq!(first.phase().key(), "active");
+    assert_eq!(first.decide().next_look, Some(time("2026-12-05T09:10Z")));
+    let young = first.clone().after("2026-12-05T09:09:59Z");
+    assert!(young.decide().actions.is_empty());
+    let unseen = seen(&first.clone().after("2026-12-05T10:00Z"), None);
+    assert_eq!(unseen.phase().key(), "active", "what cannot be seen is not gone");
+    let back = seen(&unseen.after("2026-12-05T10:10Z"), Some(true)).after("2026-12-05T11:00Z");
+    assert_eq!(seen(&back, Some(false)).phase().key(), "active", "it was there in between");
+    let gone = first.after("2026-12-05T09:10Z");
+    let phase = gone.phase();
+    assert!(matches!(phase, Phase::Ending { why: EndReason::FoundGone, .. }), "{phase:?}");
+    assert_eq!(gone.decide().actions, [Action::TakeAway { attempt: 1 }]);
+}

@@ -17,19 +17,22 @@ use crate::domain::record::{Attempt, AttemptState, TakeAwayReason};
 use crate::domain::snapshot::{Doubt, IssueView, OrderKind, Vendor};
 use crate::domain::testing::{
     AUTHOR, ENDS, Look, MANAGER, OURSELVES, PROVISIONER, STRANGER, attempt, form, intended, mints, pins,
-    policy, time,
+    policy_of_every_kind, time,
 };
 
 /// The forms of the histories: the first three are sound.
-const SOUND: usize = 3;
+const SOUND: usize = 5;
 
 fn text(variant: usize) -> String {
     match variant {
         0 => form(&[]),
         1 => form(&[(Field::Purpose, "something else")]),
         2 => form(&[(Field::RemoveOn, "2027-04-01")]),
-        3 => form(&[(Field::RemoveOn, "soon")]),
-        4 => form(&[(Field::Purpose, "")]),
+        3 => form(&[(Field::Kind, "- [x] OAuth client"), (Field::Scopes, "tickets:read")]),
+        4 => form(&[(Field::Kind, "- [x] Integration"), (Field::Scopes, "users:read tickets:read")]),
+        5 => form(&[(Field::RemoveOn, "soon")]),
+        6 => form(&[(Field::Kind, "- [x] OAuth client"), (Field::Scopes, "impersonate")]),
+        7 => form(&[(Field::Purpose, "")]),
         _ => "nothing".to_owned(),
     }
 }
@@ -69,7 +72,7 @@ fn happens() -> impl Strategy<Value = Happens> {
     let order = prop::sample::select(vec![OrderKind::Retry, OrderKind::Retry, OrderKind::Revoke]);
     prop_oneof![
         8 => prop::sample::select(vec![1, 1, 3, 60, 3600, 86_400, 8 * 86_400]).prop_map(Happens::Time),
-        3 => prop_oneof![3 => 0..SOUND, 1 => SOUND..6].prop_map(Happens::Edited),
+        3 => prop_oneof![3 => 0..SOUND, 1 => SOUND..9].prop_map(Happens::Edited),
         6 => (any::<bool>(), person()).prop_map(|(first, by)| Happens::Labelled(first, by)),
         1 => any::<bool>().prop_map(Happens::Unlabelled),
         6 => Just(Happens::Approved),
@@ -145,7 +148,8 @@ fn more(count: &Cell<u32>) {
 
 impl<'c> History<'c> {
     fn new(counts: &'c Counts) -> Self {
-        let look = Look::at("2026-12-01T09:00Z");
+        let mut look = Look::at("2026-12-01T09:00Z");
+        look.policy = policy_of_every_kind();
         Self { look, variant: 0, oracle: Oracle::default(), hidden: None, counts }
     }
 
@@ -261,7 +265,7 @@ impl<'c> History<'c> {
             0 => "https://other.example".clone_into(&mut instance.url),
             1 => instance.provisioners.clear(),
             2 => instance.provisioners.push(STRANGER),
-            _ => self.look.policy = policy(),
+            _ => self.look.policy = policy_of_every_kind(),
         }
     }
 
