@@ -88,7 +88,9 @@ async fn outcome(store: &Store, key: IssueKey, kind: OrderKind) -> Result<Option
     let attempts = store.attempts(key).await?;
     let mut unsettled = attempts.iter().filter(|attempt| attempt.is_unsettled()).peekable();
     // Switched off is what was asked for; that it is deleted later is the service's.
-    let switched_off = unsettled.peek().is_some() && unsettled.all(|attempt| attempt.switched_off_at.is_some());
-    let settled = !attempts.iter().any(Attempt::is_unsettled) && !matches!(record.phase, Phase::Ending { .. });
+    let switched_off =
+        unsettled.peek().is_some() && unsettled.all(|attempt| attempt.switched_off_at.is_some());
+    let settled =
+        !attempts.iter().any(Attempt::is_unsettled) && !matches!(record.phase, Phase::Ending { .. });
     Ok((settled || switched_off).then(|| format!("{}\t{}", record.phase.key(), record.url)))
 }

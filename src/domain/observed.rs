@@ -119,6 +119,8 @@ pub struct ListedToken {
     pub active: bool,
     /// When, if said.
     pub created_at: Option<Timestamp>,
+    /// When it was last used, if said. Nothing said is "not known", never "never used".
+    pub last_used: Option<Timestamp>,
 }
 
 /// What stands for a credential in Zendesk's lists, of whatever kind: what a decision may look at.
@@ -136,19 +138,22 @@ pub struct Listed {
     pub active: bool,
     /// When, if said.
     pub created_at: Option<Timestamp>,
+    /// The last authentication. `None`: never, or the list does not say: that of OAuth clients never does.
+    pub last_used: Option<Timestamp>,
 }
 
 impl From<ListedToken> for Listed {
     fn from(token: ListedToken) -> Self {
-        let ListedToken { id, name, creator, active, created_at } = token;
-        Self { id, name, identifier: None, creator, active, created_at }
+        let ListedToken { id, name, creator, active, created_at, last_used } = token;
+        Self { id, name, identifier: None, creator, active, created_at, last_used }
     }
 }
 
 impl From<ListedClient> for Listed {
     fn from(client: ListedClient) -> Self {
         let ListedClient { id, name, identifier, owner, created_at, .. } = client;
-        Self { id, name, identifier: Some(identifier), creator: owner, active: true, created_at }
+        let identifier = Some(identifier);
+        Self { id, name, identifier, creator: owner, active: true, created_at, last_used: None }
     }
 }
 

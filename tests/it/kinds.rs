@@ -463,13 +463,17 @@ async fn t19_what_somebody_deleted_by_hand_is_noticed_and_ends_as_found_gone() {
 
 #[tokio::test]
 async fn t19_a_list_that_is_wrong_or_not_to_be_seen_for_a_while_ends_nothing() {
-    for (effect, path) in [("status:404", "oauth/clients"), ("status:503", "oauth/clients"), ("status:404", "api_tokens")] {
+    for (effect, path) in
+        [("status:404", "oauth/clients"), ("status:503", "oauth/clients"), ("status:404", "api_tokens")]
+    {
         let house = House::open().await;
         let client = path == "oauth/clients";
         let form = if client { Form::oauth_client() } else { Form::default() };
         let iid = house.approved_form(&form).await;
         house.later(SignedDuration::from_mins(20)).await;
-        house.fault(json!({"vendor": "zendesk", "method": "GET", "path": path, "effect": effect, "times": 0})).await;
+        house
+            .fault(json!({"vendor": "zendesk", "method": "GET", "path": path, "effect": effect, "times": 0}))
+            .await;
         for _ in 0..3 {
             house.look(iid).await;
             house.later(SignedDuration::from_mins(20)).await;
@@ -484,7 +488,8 @@ async fn t19_a_list_that_is_wrong_or_not_to_be_seen_for_a_while_ends_nothing() {
 
 #[tokio::test]
 async fn an_api_token_is_switched_off_on_its_day_and_deleted_a_week_later() {
-    let week = |config: &mut String| *config = config.replace("delete_after_days = 0", "delete_after_days = 7");
+    let week =
+        |config: &mut String| *config = config.replace("delete_after_days = 0", "delete_after_days = 7");
     let house = House::open_with(week).await;
     let iid = house.approved().await;
     let secret = House::secret_in(&house.messages("requester").await[0]);

@@ -16,6 +16,7 @@ mod form_stories;
 mod harness;
 mod inventory;
 mod kinds;
+mod life;
 mod memory;
 mod recovery;
 mod stopping;

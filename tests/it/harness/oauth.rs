@@ -17,13 +17,6 @@ impl Form {
 }
 
 impl House {
-    /// A whole request with a form of one's own.
-    pub(crate) async fn approved_form(&self, form: &Form) -> i64 {
-        let iid = self.approved_form_unseen(form).await;
-        self.settle().await;
-        iid
-    }
-
     /// The OAuth clients of Zendesk Global that are there, but for our own login's.
     pub(crate) fn clients(&self) -> Vec<Value> {
         let world = self.world();
