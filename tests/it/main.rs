@@ -8,6 +8,8 @@
 
 mod absence;
 mod black_box;
+mod calendar;
+mod contracts;
 mod delivery;
 mod directories;
 mod ending;
@@ -19,6 +21,7 @@ mod kinds;
 mod life;
 mod memory;
 mod recovery;
+mod speed;
 mod stopping;
 mod story;
 mod sweeping;
