@@ -26,6 +26,15 @@ pub fn compose(terms: &Terms, issue_url: &str, secret: &MintedSecret, facts: Fac
     let text = format!("Your Zendesk {kind} is here. Open the message to read it. Request: {issue_url}");
     let (name, address) = (&terms.instance_name, &terms.instance_url);
     let mut opening = format!("Your Zendesk {kind} for {name} ({address}), as asked for in {issue_url}:");
+    if let Some(extends) = &terms.extends {
+        let ends = text::end(extends.ends_at, facts.zone);
+        let earlier = &extends.url;
+        opening.push_str("\nIt extends ");
+        opening.push_str(earlier);
+        opening.push_str(". The credential of that request ends on its own day, ");
+        opening.push_str(&ends);
+        opening.push_str(": change over before.");
+    }
     if facts.earlier_is_dead {
         opening.push_str(
             "\nIf you got an earlier message for this request: that credential is dead, use this one.",

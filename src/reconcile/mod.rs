@@ -11,6 +11,7 @@ mod approvers;
 mod brake;
 mod context;
 mod credentials;
+mod extension;
 mod fingerprint;
 mod foresight;
 mod hand;

@@ -3,6 +3,7 @@
 //! It says where the request stands, who did what when, what is awaited from whom, what would be issued and
 //! when it ends. `words` has the sentences, `seal` the last line that ties the comment to the audit chain.
 
+mod kinds;
 mod life;
 mod seal;
 #[cfg(test)]
@@ -208,10 +209,8 @@ fn issued(body: &mut String, view: &View<'_>) {
             let _ = writeln!(body, "- {}: {value}", view.title(field));
         }
     }
-    if terms.fields.contains_key(super::form::Field::Replaces.key()) {
-        let _ = writeln!(body, "- nothing happens to the earlier one by that: it stays until its own end");
-    }
-    let _ = writeln!(body, "\n{}", words::power(terms));
+    life::extension(body, terms, view);
+    let _ = writeln!(body, "\n{}", kinds::power(terms));
 }
 
 /// Whether the issue was closed by us for its faults, or is about to be.

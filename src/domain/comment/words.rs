@@ -1,11 +1,10 @@
 //! The sentences of the comment: what happened, what it means, what to do.
 
-use super::{View, closed_for_faults, life, stubborn};
+use super::{View, closed_for_faults, kinds, life, stubborn};
 use crate::domain::form::Field;
 use crate::domain::phase::{BlockReason, DenyReason, EndReason, Phase, RefuseReason, WithdrawReason};
 use crate::domain::record::{Attempt, AttemptState, Record, RefusalReason, Reminder};
 use crate::domain::snapshot::{Doubt, Role, Vendor};
-use crate::domain::terms::{Kind, Terms};
 use crate::domain::text;
 
 /// What happens next, who must do it, and since when: one paragraph each.
@@ -218,7 +217,7 @@ fn ended(why: &EndReason, found_gone: bool) -> String {
 fn blocked(why: &BlockReason, view: &View<'_>) -> String {
     let reason = match why {
         BlockReason::IssueGone => "This issue was moved, converted or not to be seen for a while. Nothing is issued for it.".to_owned(),
-        BlockReason::CreationRefused => return creation_refused(view),
+        BlockReason::CreationRefused => return kinds::creation_refused(view),
         BlockReason::WrongCredential => {
             "Zendesk gave a credential that does not work, or that is not what was approved. It was not handed over, and \
              is taken away."
@@ -240,44 +239,6 @@ fn blocked(why: &BlockReason, view: &View<'_>) -> String {
         "{reason} A person must look: an operator runs `countersign retry`, or the provisioner takes the label ~\"{}\" off \
          and puts it on again.",
         view.provisioner_label
-    )
-}
-
-/// Final, and what else there is.
-fn creation_refused(view: &View<'_>) -> String {
-    let kind = view.terms().map_or(Kind::ApiToken, |terms| terms.kind);
-    let why = match kind {
-        Kind::ApiToken => {
-            "no account can create API tokens since 2026-10-27, and no account can hold more than its limit"
-        }
-        Kind::OauthClient => "it takes no OAuth client as this one was to be made",
-        Kind::OauthToken => "it gives no access token with these scopes",
-    };
-    let others: Vec<&str> =
-        view.status.kinds.iter().filter(|other| **other != kind).map(|other| other.title()).collect();
-    let instead = if others.is_empty() {
-        "This instance offers no other kind: ask an operator.".to_owned()
-    } else {
-        let offered = text::either(&others);
-        format!("What this instance can issue instead: {offered}. To have that, open a new request.")
-    };
-    format!(
-        "Zendesk refuses to create this credential: {why}. Nothing was issued, and trying again will not help by itself. \
-         {instead} Should Zendesk's mind have changed, an operator runs `countersign retry`."
-    )
-}
-
-/// What to ask for in place of what can do everything.
-fn smaller_kinds(view: &View<'_>, instead: &[Kind]) -> String {
-    let kinds: Vec<&str> = instead.iter().map(|kind| kind.title()).collect();
-    if kinds.is_empty() {
-        return "This instance offers no kind with scopes: ask an operator.".to_owned();
-    }
-    format!(
-        "Please ask for a kind with scopes: choose {} under “{}”, fill in “{}”, and reopen the issue.",
-        text::either(&kinds),
-        view.title(Field::Kind),
-        view.title(Field::Scopes)
     )
 }
 
@@ -306,7 +267,7 @@ fn denied(why: &DenyReason, view: &View<'_>) -> String {
             "The form says under “{}” that admin access is not needed. An API token always has it, so none is issued. \
              {} Or, if admin access is needed after all, change that part and reopen the issue.",
             view.title(Field::AdminAccess),
-            smaller_kinds(view, instead)
+            kinds::smaller(view, instead)
         ),
         DenyReason::ClosedBy { by } => {
             format!("{} said no by closing this issue.{reason} Reopening begins anew.", view.mention(*by))
@@ -432,33 +393,4 @@ pub fn doubt(doubt: &Doubt) -> String {
         Doubt::LabelsChanged => "The approval labels are not the ones that were pinned: an operator must look and run `countersign labels pin`.".to_owned(),
         Doubt::UnknownInstance => "This instance does not offer that kind of credential any more: an operator can say what it offers.".to_owned(),
     }
-}
-
-/// What a holder of this kind can do; approvers read it before they approve.
-pub(super) fn power(terms: &Terms) -> String {
-    let owner = terms.owner;
-    let power = match terms.kind {
-        Kind::ApiToken => {
-            "**Any holder of an API token can act as any user of that account, admins included.** Approve it only if \
-             that is needed."
-                .to_owned()
-        }
-        Kind::OauthClient => format!(
-            "Whoever holds this client can fetch access tokens that act as Zendesk user {owner}. **Zendesk's API cannot \
-             limit a client to the scopes above: it can also fetch tokens for anything that user may do**, unless an \
-             admin sets its allowed scopes in Admin Center. Each token lives for less than 48 hours; all of them end \
-             with the client."
-        ),
-        Kind::OauthToken => format!(
-            "Whoever holds this token can do what the scopes above allow, as Zendesk user {owner}, and nothing else. \
-             Zendesk itself ends it, and cannot lengthen it."
-        ),
-    };
-    if terms.integration {
-        return format!(
-            "{power}\n\n**It is for an integration, and integrations are harder to revoke**: a system that runs on it \
-             stops on the day it ends."
-        );
-    }
-    power
 }

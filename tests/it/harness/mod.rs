@@ -46,7 +46,8 @@ pub(crate) struct House {
     pub(crate) clock: Arc<AdjustableClock>,
     pub(crate) sandbox: Sandbox,
     pub(crate) folder: tempfile::TempDir,
-    pub(crate) config: Config,
+    /// On the heap: it is a part of every story.
+    pub(crate) config: Box<Config>,
     pub(crate) http: reqwest::Client,
     pub(crate) cast: Value,
     transport: Transport,
@@ -82,6 +83,15 @@ impl House {
         house
     }
 
+    /// Everything up and set up, on another morning.
+    pub(crate) async fn open_at(morning: &str) -> Self {
+        let transport = Transport::over_network().unwrap();
+        let house = Self::begin(|_| {}, transport, morning).await;
+        house.set_up().await;
+        house.service.watch().await.unwrap();
+        house
+    }
+
     /// Everything up and set up, with a gate on the service's way to the vendors.
     pub(crate) async fn behind(gate: &Gate) -> Self {
         let house = Self::before_setup_over(|_| {}, Transport::in_process(gate.router())).await;
@@ -96,8 +106,12 @@ impl House {
     }
 
     async fn before_setup_over(adjust: impl FnOnce(&mut String), transport: Transport) -> Self {
+        Self::begin(adjust, transport, MORNING).await
+    }
+
+    async fn begin(adjust: impl FnOnce(&mut String), transport: Transport, morning: &str) -> Self {
         let log_begins = log::capture();
-        let clock = AdjustableClock::frozen(MORNING.parse::<Timestamp>().unwrap());
+        let clock = AdjustableClock::frozen(morning.parse::<Timestamp>().unwrap());
         let randomness = Arc::new(SystemRandomness);
         let listen = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
         let options = Options { listen, clock: clock.clone(), randomness: randomness.clone() };
@@ -113,7 +127,7 @@ impl House {
         let mut text = std::fs::read_to_string(&file).unwrap();
         adjust(&mut text);
         std::fs::write(&file, text).unwrap();
-        let config = load(&file);
+        let config = Box::new(load(&file));
         let service = assemble(&config, &clock, &transport).await;
         let (listener, door) = serve(&service, listen).await;
         let worker = Worker::new(Arc::clone(&service.context));
@@ -200,7 +214,7 @@ impl House {
     pub(crate) async fn restart(&mut self) {
         self.door.abort();
         let _ = (&mut self.door).await;
-        self.config = load(&self.path("countersign.toml"));
+        self.config = Box::new(load(&self.path("countersign.toml")));
         // A lease of the killed process runs out first.
         self.clock.advance(SignedDuration::from_mins(6));
         self.service = assemble(&self.config, &self.clock, &self.transport).await;
