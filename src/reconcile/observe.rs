@@ -238,12 +238,17 @@ async fn handed_over_is_listed(context: &Context, snapshot: &Snapshot) -> Option
     let active = snapshot.record.as_ref().is_some_and(|record| goes_on(&record.phase));
     let attempt = snapshot.attempts.iter().find(|attempt| active && attempt.is_live())?;
     let credential = attempt.credential?;
-    if !super::take_away::old_enough(attempt, context.now()) {
+    let lately = attempt.missing_since.is_none() && context.was_just_listed(&attempt.instance, credential);
+    if lately || !super::take_away::old_enough(attempt, context.now()) {
         return None;
     }
     let zendesk = context.zendesk.get(&attempt.instance)?;
     match credentials::is_listed(zendesk, attempt.kind, credential).await {
-        Ok(listed) => Some(listed),
+        Ok(true) => {
+            context.note_listed(&attempt.instance, credential);
+            Some(true)
+        }
+        Ok(false) => Some(false),
         Err(error) => {
             tracing::warn!(issue.key = %snapshot.key, error = %error, "whether the credential is still there cannot be seen");
             None

@@ -214,7 +214,7 @@ impl House {
     pub(crate) async fn restart(&mut self) {
         self.door.abort();
         let _ = (&mut self.door).await;
-        self.config = Box::new(load(&self.path("countersign.toml")));
+        *self.config = load(&self.path("countersign.toml"));
         // A lease of the killed process runs out first.
         self.clock.advance(SignedDuration::from_mins(6));
         self.service = assemble(&self.config, &self.clock, &self.transport).await;

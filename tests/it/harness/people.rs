@@ -218,10 +218,11 @@ impl House {
     /// What a person reads in a message, with the secret and the addresses blotted out.
     pub(crate) fn message_text(&self, message: &Value) -> String {
         let blocks = message["blocks"].as_array().unwrap().iter();
-        let secret = Self::secret_in(message);
+        let secret = Self::has_secret(message).then(|| Self::secret_in(message));
         let text = |block: &Value| {
             let places = [&block["text"]["text"], &block["elements"][0]["elements"][0]["text"]];
-            places.iter().find_map(|place| place.as_str()).unwrap().replace(&secret, "[the secret]")
+            let text = places.iter().find_map(|place| place.as_str()).unwrap();
+            secret.as_ref().map_or_else(|| text.to_owned(), |secret| text.replace(secret, "[the secret]"))
         };
         let shown: Vec<String> = blocks.map(text).collect();
         let notification = message["text"].as_str().unwrap();
