@@ -130,11 +130,15 @@ async fn serve(router: Router) -> String {
 }
 
 async fn ours(location: Location) -> String {
-    let audit = Key::of_bytes(vec![1; 32]);
+    let audit = Key::of_base64(&STANDARD.encode([1; 32])).unwrap();
     let store = Store::open(location, Arc::new(SystemClock), &SystemRandomness, audit).await.unwrap();
     let door = Door {
         clock: Arc::new(SystemClock),
-        authentication: Authentication { signing_keys: vec![Key::of_bytes(KEY.to_vec())], token: None },
+        authentication: Authentication {
+            signing_keys: vec![Key::of_base64(&STANDARD.encode(KEY)).unwrap()],
+            token: None,
+        },
+        calendars: Arc::new(store.clone()),
         marks: Arc::new(store),
         watched: Arc::new(WatchedProjects::new([ProjectId(WATCHED)])),
     };

@@ -103,7 +103,7 @@ impl<'a> Work<'a> {
                 Action::RemoveLabel { name } => self.remove_label(name).await,
                 Action::CloseIssue => self.close_issue().await?,
                 Action::Mint(mint) => self.mint_and_send(mint).await?,
-                Action::Send { attempt } => mint::send(self, *attempt).await?,
+                Action::Send { attempt } => Box::pin(mint::send(self, *attempt)).await?,
                 Action::LookForDelivery { attempt } => self.look_for_delivery(*attempt).await?,
                 Action::LookForUnanswered { attempt } => self.look_for_unanswered(*attempt).await?,
                 Action::TakeAway { attempt } => take_away::take_away(self, *attempt).await?,
@@ -130,7 +130,7 @@ impl<'a> Work<'a> {
         let detail = json!({"from": from, "to": to, "generation": self.record.generation});
         self.record.phase = to;
         self.commit(None, Event::new("phase.entered", detail)).await?;
-        mint::send(self, plan.number).await?;
+        Box::pin(mint::send(self, plan.number)).await?;
         Ok(true)
     }
 
