@@ -21,7 +21,7 @@ use crate::domain::form::Field;
 use crate::domain::policy::{Absence, Instance, OnIncomplete, Policy};
 use crate::reconcile::{Context, Labels, Parts, Sweeper, Worker};
 use crate::shutdown;
-use crate::store::{Store, StoreError};
+use crate::store::{Location, Store, StoreError};
 use crate::vendors::gitlab::GitLab;
 use crate::vendors::http::Transport;
 use crate::vendors::slack::Slack;
@@ -67,10 +67,14 @@ impl Service {
     /// Puts it together.
     pub async fn assemble(config: &Config, world: World) -> Result<Self, AssemblyError> {
         let World { clock, randomness, transport } = world.clone();
-        let store =
-            Store::open(&config.store.path, clock.clone(), randomness.as_ref(), config.audit.key.clone())
-                .await
-                .map_err(AssemblyError::Store)?;
+        let store = Store::open(
+            location(&config.store),
+            clock.clone(),
+            randomness.as_ref(),
+            config.audit.key.clone(),
+        )
+        .await
+        .map_err(AssemblyError::Store)?;
         let gitlab = GitLab::new(transport.clone(), config.gitlab.url.clone(), config.gitlab.token.clone());
         let directory = directory::directory(config, &world, (&store, &gitlab)).await?;
         let door = door(config, &store, clock.clone());
@@ -140,6 +144,14 @@ impl Service {
                 () = tokio::time::sleep(PROJECTS) => {}
             }
         }
+    }
+}
+
+/// Where the database is, as configured.
+pub fn location(store: &config::Store) -> Location {
+    match store.clone() {
+        config::Store::Sqlite(path) => Location::Sqlite(path),
+        config::Store::Postgres { url, password } => Location::Postgres { url, password },
     }
 }
 

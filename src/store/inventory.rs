@@ -81,10 +81,12 @@ impl Store {
 
     /// The last finished run of an instance.
     pub async fn last_inventory(&self, instance: &str) -> Result<Option<InventoryRun>, StoreError> {
-        let row = query(
-            "SELECT * FROM inventory_runs WHERE instance = $1 AND finished_at IS NOT NULL
-             ORDER BY day DESC LIMIT 1",
-        )
+        let row = query(concat!(
+            "SELECT ",
+            columns!(inventory_runs),
+            " FROM inventory_runs WHERE instance = $1 AND finished_at IS NOT NULL
+             ORDER BY day DESC LIMIT 1"
+        ))
         .bind(instance)
         .fetch_optional(&self.inner.read)
         .await?;

@@ -203,27 +203,25 @@ impl Query {
 
     /// How many rows it changed.
     pub(super) async fn execute(self, on: impl Into<Target<'_>>) -> Result<u64, sqlx::Error> {
-        on!(on, executor => Ok(self.prepared().execute(executor).await?.rows_affected()))
+        on!(on, executor => self.prepared().execute(executor).await.map(|done| done.rows_affected()))
     }
 
     /// All rows.
     pub(super) async fn fetch_all(self, on: impl Into<Target<'_>>) -> Result<Vec<Row>, sqlx::Error> {
         on!(on, executor => {
-            Ok(self.prepared().fetch_all(executor).await?.into_iter().map(Row::from).collect())
+            let rows = self.prepared().fetch_all(executor).await;
+            rows.map(|rows| rows.into_iter().map(Row::from).collect())
         })
     }
 
     /// The first row, if there is any.
     pub(super) async fn fetch_optional(self, on: impl Into<Target<'_>>) -> Result<Option<Row>, sqlx::Error> {
-        on!(on, executor => Ok(self.prepared().fetch_optional(executor).await?.map(Row::from)))
+        on!(on, executor => self.prepared().fetch_optional(executor).await.map(|row| row.map(Row::from)))
     }
 
-    fn prepared<DB: Dialect>(self) -> sqlx::query::Query<'static, DB, DB::Arguments> {
-        let mut prepared = sqlx::query(DB::text(&self));
-        for value in self.values {
-            prepared = DB::bind(prepared, value);
-        }
-        prepared
+    fn prepared<DB: Dialect>(&self) -> Prepared<DB> {
+        let prepared = sqlx::query(DB::text(self));
+        self.values.iter().cloned().fold(prepared, DB::bind)
     }
 }
 

@@ -3,6 +3,7 @@
 //! Webhooks arrive over HTTP; the worker's step is driven by hand (`settle`), so no test sleeps. At its end each
 //! story is left with `leave`, which looks for every secret ever minted where none may be.
 
+pub(crate) mod database;
 mod hands;
 mod log;
 mod people;
@@ -25,6 +26,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
+pub(crate) use database::Database;
 pub(crate) use hands::says;
 pub(crate) use people::Form;
 
@@ -50,6 +52,8 @@ pub(crate) struct House {
     service: Service,
     worker: Worker,
     log_begins: usize,
+    pub(crate) database: Database,
+    twins: std::sync::Mutex<Vec<Database>>,
 }
 
 impl House {
@@ -91,6 +95,8 @@ impl House {
         home::write(&sandbox, folder.path()).unwrap();
         let file = folder.path().join("countersign.toml");
         let mut text = std::fs::read_to_string(&file).unwrap();
+        let database = Database::fresh(folder.path()).await;
+        text = text.replace("url = \"countersign.db\"", &format!("url = \"{}\"", database.url()));
         adjust(&mut text);
         std::fs::write(&file, text).unwrap();
         let config = load(&file);
@@ -112,6 +118,8 @@ impl House {
             service,
             worker,
             log_begins,
+            database,
+            twins: std::sync::Mutex::default(),
         }
     }
 
@@ -241,11 +249,10 @@ impl House {
         store.close().await;
         self.door.abort();
         let mut haystacks = vec![("log".to_owned(), log::captured(self.log_begins))];
-        for entry in std::fs::read_dir(self.folder.path()).unwrap() {
-            let path = entry.unwrap().path();
-            if path.file_name().unwrap().to_string_lossy().starts_with("countersign.db") {
-                haystacks.push((path.display().to_string(), std::fs::read(&path).unwrap()));
-            }
+        let twins = std::mem::take(&mut *self.twins.lock().unwrap());
+        for database in twins.iter().chain([&self.database]) {
+            haystacks.extend(database.contents().await);
+            database.remove().await;
         }
         haystacks.push(("notes".to_owned(), self.world()["gitlab"].to_string().into_bytes()));
         let secrets = self.ever_minted();
