@@ -8,6 +8,6 @@
 REVOKE CREATE ON SCHEMA public FROM PUBLIC;
 GRANT USAGE ON SCHEMA public TO countersign_serves;
 GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA public TO countersign_serves;
-GRANT DELETE ON settings, directory_pins, sweeps TO countersign_serves;
+GRANT DELETE ON settings, directory_pins, mass_endings, sweeps TO countersign_serves;
 REVOKE UPDATE ON audit FROM countersign_serves;
 REVOKE INSERT, UPDATE ON _sqlx_migrations FROM countersign_serves;

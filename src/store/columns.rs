@@ -26,7 +26,7 @@ macro_rules! columns {
     };
     (projects) => {
         "id, path, set_up_at, manager_label_id, manager_label_name, provisioner_label_id,
-         provisioner_label_name, denied_label_id, denied_label_name, swept_to, swept_at, sweep_wanted"
+         provisioner_label_name, denied_label_id, denied_label_name, revoke_label_id, revoke_label_name, swept_to, swept_at, sweep_wanted"
     };
     (retirements) => {
         "instance, token_id, name, owner_id, owner, project_id, iid, url, intended_at, opened_at,

@@ -12,6 +12,7 @@ mod columns;
 
 mod attempts;
 mod audit;
+mod brake;
 mod chain;
 mod commit;
 mod connect;
@@ -46,6 +47,7 @@ use std::sync::Arc;
 use tokio::sync::{Notify, mpsc};
 
 pub use audit::{Entry, Head, StoredEntry};
+pub use brake::{BrakeAnswer, HeldEnding, MassEnding};
 pub use commit::Change;
 pub use connect::Location;
 pub use error::StoreError;

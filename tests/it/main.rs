@@ -15,6 +15,7 @@ mod evidence;
 mod form_stories;
 pub(crate) mod harness;
 mod inventory;
+mod life;
 mod memory;
 mod recovery;
 mod replicas;
