@@ -43,7 +43,8 @@ pub(crate) struct House {
     pub(crate) clock: Arc<AdjustableClock>,
     pub(crate) sandbox: Sandbox,
     pub(crate) folder: tempfile::TempDir,
-    pub(crate) config: Config,
+    /// Boxed, like whatever would make every story's future large.
+    pub(crate) config: Box<Config>,
     pub(crate) http: reqwest::Client,
     pub(crate) cast: Value,
     transport: Transport,
@@ -99,7 +100,7 @@ impl House {
         text = text.replace("url = \"countersign.db\"", &format!("url = \"{}\"", database.url()));
         adjust(&mut text);
         std::fs::write(&file, text).unwrap();
-        let config = load(&file);
+        let config = Box::new(load(&file));
         let service = assemble(&config, &clock, &transport).await;
         let (listener, door) = serve(&service, listen).await;
         let worker = Worker::new(Arc::clone(&service.context));
@@ -187,7 +188,7 @@ impl House {
     pub(crate) async fn restart(&mut self) {
         self.door.abort();
         let _ = (&mut self.door).await;
-        self.config = load(&self.path("countersign.toml"));
+        *self.config = load(&self.path("countersign.toml"));
         // A lease of the killed process runs out first.
         self.clock.advance(SignedDuration::from_mins(6));
         self.service = assemble(&self.config, &self.clock, &self.transport).await;
