@@ -7,6 +7,7 @@
 //! try at minting and handing over.
 
 pub mod approval;
+pub mod calendar;
 pub mod comment;
 pub mod decide;
 pub mod form;
@@ -21,6 +22,7 @@ pub mod plan;
 pub mod policy;
 pub mod record;
 pub mod recovery;
+pub mod retirement;
 pub mod revocation;
 pub mod snapshot;
 pub mod terms;

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::LEASE;
 use super::act::{Work, delivered, put_off};
-use super::take_away;
+use super::{fingerprint, take_away};
 use crate::domain::message::{self, Facts};
 use crate::domain::phase::{BlockReason, Phase};
 use crate::domain::plan::{Event, Mint};
@@ -129,7 +129,12 @@ pub(super) async fn send(work: &mut Work<'_>, number: u32) -> Result<bool, Store
         return Ok(true);
     }
     let Some(terms) = work.record.issued.clone() else { return Ok(false) };
-    let channel = match work.context.slack.open_conversation(&terms.slack_user).await {
+    fingerprint::keep(work, number).await?;
+    let opened = match work.context.take_channel(work.claim.key, &terms.slack_user) {
+        Some(channel) => Ok(channel),
+        None => work.context.slack.open_conversation(&terms.slack_user).await,
+    };
+    let channel = match opened {
         Ok(channel) => channel,
         // Nothing was sent yet, so that an unclear answer is no danger here.
         Err(SlackError::Ambiguous) => return refused_for_now(work, attempt, None).await,
@@ -147,7 +152,7 @@ pub(super) async fn send(work: &mut Work<'_>, number: u32) -> Result<bool, Store
     let detail = json!({"attempt": number, "delivery": delivery.id, "slack_user": delivery.slack_user});
     work.commit(Some(attempt.clone()), Event::new("delivery.intended", detail)).await?;
     work.context.store.renew(work.claim, LEASE).await?;
-    post(work, attempt, &delivery).await
+    Box::pin(post(work, attempt, &delivery)).await
 }
 
 /// Whether the credential works, asked of Zendesk itself: a cut secret must not reach anybody.

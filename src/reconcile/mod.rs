@@ -10,6 +10,8 @@ mod adopt;
 mod approvers;
 mod brake;
 mod context;
+mod fingerprint;
+mod foresight;
 mod hand;
 mod inspect;
 pub mod inventory;
@@ -18,7 +20,9 @@ mod mint;
 mod observe;
 mod parties;
 mod pause;
+mod reading;
 mod remind;
+pub mod retire;
 mod seen;
 mod status;
 mod sweep;
@@ -38,6 +42,7 @@ pub use adopt::{AdoptError, adopt_all};
 pub use approvers::{all as all_pins, trust_labels};
 pub use brake::ask as ask_brake;
 pub use context::{Context, Labels, Parts};
+pub use foresight::Told;
 pub use inspect::inspect;
 pub use observe::{Observation, halted, look_only, observe};
 pub use pause::{pause, paused, resume};
@@ -70,7 +75,7 @@ pub async fn reconcile(context: &Context, mut claim: Claim) -> Result<(), StoreE
         }
         let mut work = act::Work::new(context, &mut claim, &seen, &plan);
         work.remember(&plan).await?;
-        if !work.carry_out(&plan.actions).await? {
+        if !Box::pin(work.carry_out(&plan.actions)).await? {
             status::write(&mut work, &seen, &plan.status).await?;
             let unfinished = work.unfinished;
             return give_back(context, &claim, Rest { plan: &plan, seen: &seen, unfinished, began }).await;

@@ -15,6 +15,12 @@ macro_rules! columns {
     (audit) => {
         "seq, at, kind, project_id, iid, detail, prev, hash"
     };
+    (calendar_feeds) => {
+        "id, scope, subject, made_at, made_by, revoked_at"
+    };
+    (calendar_dates) => {
+        "uid, instance, person, summary, url, last_day, ends_at, cancelled, sequence, changed_at"
+    };
     (fingerprints) => {
         "fingerprint, visible, project_id, iid, number"
     };

@@ -33,16 +33,16 @@ pub(super) async fn on_both(story: impl AsyncFn(Bench)) {
 
 /// The same before any store was opened.
 pub(super) async fn on_both_from_nothing(story: impl AsyncFn(Empty)) {
-    story(Empty::on_sqlite()).await;
+    Box::pin(story(Empty::on_sqlite())).await;
     if let Some(empty) = Empty::on_postgres().await {
-        story(empty).await;
+        Box::pin(story(empty)).await;
     }
 }
 
 /// Tells a story that is about PostgreSQL alone, where it is installed.
 pub(super) async fn on_postgres(story: impl AsyncFn(Bench)) {
     if let Some(empty) = Empty::on_postgres().await {
-        story(empty.open().await).await;
+        Box::pin(story(empty.open().await)).await;
     }
 }
 

@@ -8,8 +8,10 @@
 
 mod absence;
 mod black_box;
+mod calendar;
+pub(crate) mod contracts;
 mod delivery;
-mod directories;
+pub(crate) mod directories;
 mod ending;
 mod evidence;
 mod form_stories;
@@ -19,6 +21,7 @@ mod life;
 mod memory;
 mod recovery;
 mod replicas;
+mod speed;
 mod stopping;
 mod story;
 mod sweeping;

@@ -3,4 +3,4 @@
 #[path = "../it/main.rs"]
 mod stories;
 
-use stories::harness;
+use stories::{contracts, directories, harness};

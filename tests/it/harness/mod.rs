@@ -4,12 +4,13 @@
 //! story is left with `leave`, which looks for every secret ever minted where none may be.
 
 pub(crate) mod database;
+mod gate;
 mod hands;
 mod log;
 mod people;
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use countersign::cli::setup::{Wish, set_up};
 use countersign::clock::{AdjustableClock, Clock as _, SystemRandomness};
@@ -26,7 +27,10 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
+use crate::contracts::contracts;
 pub(crate) use database::Database;
+
+pub(crate) use gate::Gate;
 pub(crate) use hands::says;
 pub(crate) use people::Form;
 
@@ -55,6 +59,8 @@ pub(crate) struct House {
     log_begins: usize,
     pub(crate) database: Database,
     twins: std::sync::Mutex<Vec<Database>>,
+    /// What our client and the vendors said to each other, where it is to be compared with their contracts.
+    exchanges: Arc<Mutex<Vec<Value>>>,
 }
 
 impl House {
@@ -80,6 +86,14 @@ impl House {
         house
     }
 
+    /// Everything up and set up, with a gate on the service's way to the vendors.
+    pub(crate) async fn behind(gate: &Gate) -> Self {
+        let house = Self::before_setup_over(|_| {}, Transport::in_process(gate.router())).await;
+        house.set_up().await;
+        house.service.watch().await.unwrap();
+        house
+    }
+
     /// Everything up, and nothing set up in GitLab.
     pub(crate) async fn before_setup(adjust: impl FnOnce(&mut String)) -> Self {
         Self::before_setup_over(adjust, Transport::over_network().unwrap()).await
@@ -92,6 +106,11 @@ impl House {
         let listen = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
         let options = Options { listen, clock: clock.clone(), randomness: randomness.clone() };
         let sandbox = Sandbox::start(options).await.unwrap();
+        let exchanges: Arc<Mutex<Vec<Value>>> = Arc::default();
+        if contracts().is_some() {
+            let kept = Arc::clone(&exchanges);
+            sandbox.record(move |exchange| kept.lock().unwrap().push(exchange));
+        }
         let folder = tempfile::tempdir().unwrap();
         home::write(&sandbox, folder.path()).unwrap();
         let file = folder.path().join("countersign.toml");
@@ -121,6 +140,7 @@ impl House {
             log_begins,
             database,
             twins: std::sync::Mutex::default(),
+            exchanges,
         }
     }
 
@@ -219,6 +239,16 @@ impl House {
         serde_json::from_str(&text).unwrap_or(Value::Null)
     }
 
+    /// What was said so far; nothing where there are no contracts to compare with.
+    pub(crate) fn exchanges(&self) -> Vec<Value> {
+        self.exchanges.lock().unwrap().clone()
+    }
+
+    /// What was logged since the story began, by those told at the same time as well.
+    pub(crate) fn logged(&self) -> String {
+        String::from_utf8_lossy(&log::captured(self.log_begins)).into_owned()
+    }
+
     /// Everything the vendors know.
     pub(crate) fn world(&self) -> Value {
         self.sandbox.world().lock().unwrap().dump()
@@ -242,13 +272,18 @@ impl House {
         self.ever_minted().into_iter().filter(|secret| !own.iter().any(|one| *one == secret)).collect()
     }
 
-    /// The story is over: nothing is left to do, the chain is whole, and no secret is where none may be.
+    /// The story is over: nothing is left to do, the chain is whole, every call fits the vendors' contracts, and no
+    /// secret is where none may be.
     pub(crate) async fn leave(self) {
         self.settle().await;
         let store = self.service.context.store();
         store.verify().await.unwrap();
         store.close().await;
         self.door.abort();
+        if let Some(contracts) = contracts() {
+            let faults = contracts.faults_of(&self.exchanges());
+            assert!(faults.is_empty(), "calls do not fit the vendors' contracts: {faults:#?}");
+        }
         let mut haystacks = vec![("log".to_owned(), log::captured(self.log_begins))];
         let twins = std::mem::take(&mut *self.twins.lock().unwrap());
         for database in twins.iter().chain([&self.database]) {
