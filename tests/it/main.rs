@@ -14,6 +14,7 @@ mod delivery;
 pub(crate) mod directories;
 mod ending;
 mod evidence;
+mod extension;
 mod form_stories;
 pub(crate) mod harness;
 mod inventory;
