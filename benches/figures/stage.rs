@@ -21,7 +21,6 @@ use serde_json::{Value, json};
 
 pub(crate) struct Stage {
     pub(crate) sandbox: Sandbox,
-    pub(crate) service: Service,
     pub(crate) transport: Transport,
     pub(crate) config: Config,
     http: reqwest::Client,
@@ -72,7 +71,7 @@ impl Stage {
         service.watch().await.unwrap();
         tokio::spawn(service.clone().run(listener, tokio_util::sync::CancellationToken::new()));
         let (http, cast) = (reqwest::Client::new(), sandbox.people());
-        Self { sandbox, service, transport, config, http, cast, _folder: folder }
+        Self { sandbox, transport, config, http, cast, _folder: folder }
     }
 
     /// A person's own call to GitLab, which nothing is added to.
