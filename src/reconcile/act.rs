@@ -142,7 +142,7 @@ impl<'a> Work<'a> {
         let detail = json!({"from": from, "to": to, "generation": self.record.generation});
         self.record.phase = to;
         self.commit(None, Event::new("phase.entered", detail)).await?;
-        mint::send(self, plan.number).await?;
+        Box::pin(mint::send(self, plan.number)).await?;
         Ok(true)
     }
 

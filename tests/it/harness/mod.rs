@@ -3,6 +3,7 @@
 //! Webhooks arrive over HTTP; the worker's step is driven by hand (`settle`), so no test sleeps. At its end each
 //! story is left with `leave`, which looks for every secret ever minted where none may be.
 
+pub(crate) mod database;
 mod gate;
 mod hands;
 mod log;
@@ -28,6 +29,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
 use crate::contracts::contracts;
+pub(crate) use database::Database;
 
 pub(crate) use gate::Gate;
 pub(crate) use hands::says;
@@ -46,7 +48,7 @@ pub(crate) struct House {
     pub(crate) clock: Arc<AdjustableClock>,
     pub(crate) sandbox: Sandbox,
     pub(crate) folder: tempfile::TempDir,
-    /// On the heap: it is a part of every story.
+    /// Boxed, like whatever would make every story's future large.
     pub(crate) config: Box<Config>,
     pub(crate) http: reqwest::Client,
     pub(crate) cast: Value,
@@ -56,6 +58,8 @@ pub(crate) struct House {
     service: Service,
     worker: Worker,
     log_begins: usize,
+    pub(crate) database: Database,
+    twins: std::sync::Mutex<Vec<Database>>,
     /// What our client and the vendors said to each other, where it is to be compared with their contracts.
     exchanges: Arc<Mutex<Vec<Value>>>,
 }
@@ -125,6 +129,8 @@ impl House {
         home::write(&sandbox, folder.path()).unwrap();
         let file = folder.path().join("countersign.toml");
         let mut text = std::fs::read_to_string(&file).unwrap();
+        let database = Database::fresh(folder.path()).await;
+        text = text.replace("url = \"countersign.db\"", &format!("url = \"{}\"", database.url()));
         adjust(&mut text);
         std::fs::write(&file, text).unwrap();
         let config = Box::new(load(&file));
@@ -146,6 +152,8 @@ impl House {
             service,
             worker,
             log_begins,
+            database,
+            twins: std::sync::Mutex::default(),
             exchanges,
         }
     }
@@ -291,11 +299,10 @@ impl House {
             assert!(faults.is_empty(), "calls do not fit the vendors' contracts: {faults:#?}");
         }
         let mut haystacks = vec![("log".to_owned(), log::captured(self.log_begins))];
-        for entry in std::fs::read_dir(self.folder.path()).unwrap() {
-            let path = entry.unwrap().path();
-            if path.file_name().unwrap().to_string_lossy().starts_with("countersign.db") {
-                haystacks.push((path.display().to_string(), std::fs::read(&path).unwrap()));
-            }
+        let twins = std::mem::take(&mut *self.twins.lock().unwrap());
+        for database in twins.iter().chain([&self.database]) {
+            haystacks.extend(database.contents().await);
+            database.remove().await;
         }
         haystacks.push(("notes".to_owned(), self.world()["gitlab"].to_string().into_bytes()));
         let secrets = self.ever_minted();
