@@ -348,7 +348,7 @@ impl Town {
 
 #[tokio::test]
 async fn oauth_credentials_from_the_message_work_at_zendesk_until_they_are_revoked() {
-    let town = Town::build();
+    let town = Town::build().await;
     town.set_up();
     for (kind, days) in [("OAuth client", 20), ("Integration", 20), ("OAuth access token", 1)] {
         let (iid, url, message) = town.hands_over(&filled_in_for(kind, days)).await;
