@@ -79,10 +79,21 @@ impl<'a> Work<'a> {
 
     async fn write(&mut self, change: Change) -> Result<(), StoreError> {
         let (phase, record) = (self.record.phase.key().to_owned(), Some(self.record.clone()));
-        self.context.store.commit(self.claim, Change { phase, record, ..change }).await?;
+        Box::pin(self.context.store.commit(self.claim, Change { phase, record, ..change })).await?;
+        self.tell_the_earlier_one().await?;
         self.claim.record = Some(self.record.clone());
         self.record.phase.key().clone_into(&mut self.claim.phase);
         Ok(())
+    }
+
+    /// Once it was handed over, the comment of the request that this one extends says so.
+    async fn tell_the_earlier_one(&self) -> Result<(), StoreError> {
+        let begins = matches!(self.record.phase, Phase::Active { .. }) && self.claim.phase != "active";
+        let issued = self.record.issued.as_ref().filter(|_| begins);
+        match issued.and_then(|terms| terms.extends.as_ref()) {
+            Some(extends) => self.context.store.mark(extends.key).await,
+            None => Ok(()),
+        }
     }
 
     pub(super) fn attempt(&self, number: u32) -> Option<Attempt> {

@@ -10,6 +10,7 @@ mod adopt;
 mod approvers;
 mod brake;
 mod context;
+mod extension;
 mod fingerprint;
 mod foresight;
 mod hand;

@@ -16,6 +16,7 @@ mod commit;
 mod connect;
 mod directory_pins;
 mod error;
+mod extensions;
 mod fingerprints;
 mod inventory;
 mod leases;

@@ -14,6 +14,7 @@ mod delivery;
 mod directories;
 mod ending;
 mod evidence;
+mod extension;
 mod form_stories;
 mod harness;
 mod inventory;

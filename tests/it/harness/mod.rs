@@ -81,6 +81,15 @@ impl House {
         house
     }
 
+    /// Everything up and set up, on another morning.
+    pub(crate) async fn open_at(morning: &str) -> Self {
+        let transport = Transport::over_network().unwrap();
+        let house = Self::begin(|_| {}, transport, morning).await;
+        house.set_up().await;
+        house.service.watch().await.unwrap();
+        house
+    }
+
     /// Everything up and set up, with a gate on the service's way to the vendors.
     pub(crate) async fn behind(gate: &Gate) -> Self {
         let house = Self::before_setup_over(|_| {}, Transport::in_process(gate.router())).await;
@@ -95,8 +104,12 @@ impl House {
     }
 
     async fn before_setup_over(adjust: impl FnOnce(&mut String), transport: Transport) -> Self {
+        Self::begin(adjust, transport, MORNING).await
+    }
+
+    async fn begin(adjust: impl FnOnce(&mut String), transport: Transport, morning: &str) -> Self {
         let log_begins = log::capture();
-        let clock = AdjustableClock::frozen(MORNING.parse::<Timestamp>().unwrap());
+        let clock = AdjustableClock::frozen(morning.parse::<Timestamp>().unwrap());
         let randomness = Arc::new(SystemRandomness);
         let listen = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
         let options = Options { listen, clock: clock.clone(), randomness: randomness.clone() };
