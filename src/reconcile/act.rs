@@ -113,8 +113,8 @@ impl<'a> Work<'a> {
                 Action::EndUnderBrake { why } => brake::end(self, why).await?,
                 Action::RemoveLabel { name } => self.remove_label(name).await,
                 Action::CloseIssue => self.close_issue().await?,
-                Action::Mint(mint) => self.mint_and_send(mint).await?,
-                Action::Send { attempt } => mint::send(self, *attempt).await?,
+                Action::Mint(mint) => Box::pin(self.mint_and_send(mint)).await?,
+                Action::Send { attempt } => Box::pin(mint::send(self, *attempt)).await?,
                 Action::LookForDelivery { attempt } => self.look_for_delivery(*attempt).await?,
                 Action::LookForUnanswered { attempt } => self.look_for_unanswered(*attempt).await?,
                 Action::TakeAway { attempt } => take_away::take_away(self, *attempt).await?,
@@ -141,7 +141,7 @@ impl<'a> Work<'a> {
         let detail = json!({"from": from, "to": to, "generation": self.record.generation});
         self.record.phase = to;
         self.commit(None, Event::new("phase.entered", detail)).await?;
-        mint::send(self, plan.number).await?;
+        Box::pin(mint::send(self, plan.number)).await?;
         Ok(true)
     }
 

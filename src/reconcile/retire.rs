@@ -157,9 +157,8 @@ pub async fn open(context: &Context, planned: &Planned, by: &str) -> Result<Reti
     let found = if let Some(found) = found(context, &row).await? {
         found
     } else {
-        let assignees = &planned.people;
-        let wanted = NewIssue { title: &title, description: &description, assignees };
-        context.gitlab.create_issue(row.project, wanted).await?
+        let new = NewIssue { title: &title, description: &description, assignees: &planned.people };
+        context.gitlab.create_issue(row.project, new).await?
     };
     (row.iid, row.url, row.opened_at) = (Some(found.0.iid), Some(found.1), Some(context.now()));
     context.store.keep_retirement(row.clone()).await?;
