@@ -25,7 +25,7 @@ use crate::domain::policy::{Absence, Brake, Ending, Instance, OnIncomplete, Poli
 use crate::reconcile::inventory::keep_daily;
 use crate::reconcile::{Context, Labels, Parts, Sweeper, Told, Worker};
 use crate::shutdown;
-use crate::store::{Store, StoreError};
+use crate::store::{Location, Store, StoreError};
 use crate::vendors::gitlab::GitLab;
 use crate::vendors::http::Transport;
 use crate::vendors::slack::Slack;
@@ -75,10 +75,14 @@ impl Service {
     /// Puts it together.
     pub async fn assemble(config: &Config, world: World) -> Result<Self, AssemblyError> {
         let World { clock, randomness, transport } = world.clone();
-        let store =
-            Store::open(&config.store.path, clock.clone(), randomness.as_ref(), config.audit.key.clone())
-                .await
-                .map_err(AssemblyError::Store)?;
+        let store = Store::open(
+            location(&config.store),
+            clock.clone(),
+            randomness.as_ref(),
+            config.audit.key.clone(),
+        )
+        .await
+        .map_err(AssemblyError::Store)?;
         let gitlab = GitLab::new(transport.clone(), config.gitlab.url.clone(), config.gitlab.token.clone());
         let directory = directory::directory(config, &world, (&store, &gitlab)).await?;
         let (kept, time) = (store.clone(), clock.clone());
@@ -157,6 +161,14 @@ impl Service {
                 () = tokio::time::sleep(PROJECTS) => {}
             }
         }
+    }
+}
+
+/// Where the database is, as configured.
+pub fn location(store: &config::Store) -> Location {
+    match store.clone() {
+        config::Store::Sqlite(path) => Location::Sqlite(path),
+        config::Store::Postgres { url, password } => Location::Postgres { url, password },
     }
 }
 

@@ -142,7 +142,9 @@ impl StoredEntry {
 }
 
 pub(super) fn page(from: i64) -> Query {
-    query("SELECT * FROM audit WHERE seq >= $1 ORDER BY seq LIMIT $2").bind(from).bind(PAGE)
+    query(concat!("SELECT ", columns!(audit), " FROM audit WHERE seq >= $1 ORDER BY seq LIMIT $2"))
+        .bind(from)
+        .bind(PAGE)
 }
 
 pub(super) fn read_head(row: Option<&Row>) -> Result<Head, StoreError> {
@@ -219,11 +221,15 @@ async fn insert(connection: &mut Connection, entry: &StoredEntry) -> Result<(), 
 }
 
 pub(super) async fn history(read: &Reader, key: IssueKey) -> Result<Vec<StoredEntry>, StoreError> {
-    let rows = query("SELECT * FROM audit WHERE project_id = $1 AND iid = $2 ORDER BY seq")
-        .bind(key.project.0)
-        .bind(key.iid)
-        .fetch_all(read)
-        .await?;
+    let rows = query(concat!(
+        "SELECT ",
+        columns!(audit),
+        " FROM audit WHERE project_id = $1 AND iid = $2 ORDER BY seq"
+    ))
+    .bind(key.project.0)
+    .bind(key.iid)
+    .fetch_all(read)
+    .await?;
     rows.iter().map(StoredEntry::read).collect()
 }
 

@@ -4,7 +4,7 @@
 //! again: at least once, in order, without a gap. One process writes at a time; a lease decides which, where several
 //! share the database.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 
 use super::Store;
 use super::error::StoreError;
@@ -54,16 +54,6 @@ impl Store {
         });
         work.await
     }
-
-    /// The places that were ever written to, each with its last entry and until when somebody writes there.
-    pub async fn sinks(&self) -> Result<Vec<(String, i64, Timestamp)>, StoreError> {
-        let rows = query("SELECT * FROM audit_sinks ORDER BY name").fetch_all(&self.inner.read).await?;
-        let read = |row| {
-            let reading = super::rows::Reading::new(row, "audit_sinks");
-            Ok((reading.get("name")?, reading.get("seq")?, reading.time("lease_until")?))
-        };
-        rows.iter().map(read).collect()
-    }
 }
 
 #[cfg(test)]
@@ -82,7 +72,6 @@ mod tests {
             bench.clock.advance(LEASE);
             assert_eq!(store.claim_sink("a", "two", LEASE).await.unwrap(), Some(7));
             assert!(!store.advance_sink("a", "one", 9).await.unwrap(), "the slow one moves nothing");
-            assert_eq!(store.sinks().await.unwrap().len(), 2);
         })
         .await;
     }
