@@ -4,6 +4,7 @@
 //! calls no vendor: one that is down must not keep us from starting.
 
 mod directory;
+mod sink;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::clock::{SharedClock, SharedRandomness};
+use crate::clock::{SharedClock, SharedRandomness, random_id};
 use crate::config::{self, Config};
 use crate::directory::FileFaults;
 use crate::domain::form::Field;
@@ -29,6 +30,8 @@ use crate::vendors::gitlab::GitLab;
 use crate::vendors::http::Transport;
 use crate::vendors::slack::Slack;
 use crate::vendors::zendesk::{Login, Zendesk};
+pub use sink::{Sink, SinkError};
+
 use crate::web::{Authentication, Door, Marks, NotDurable, WatchedProjects};
 
 /// How often it is looked which projects were set up meanwhile.
@@ -63,6 +66,8 @@ pub struct Service {
     pub context: Arc<Context>,
     /// The door.
     pub door: Door,
+    /// The second place of the audit entries, where one is configured.
+    pub sink: Option<Sink>,
     sweep_every: SignedDuration,
 }
 
@@ -95,7 +100,10 @@ impl Service {
         let sweep_every = config.gitlab.sweep_every;
         let context = Arc::new(Context::new(parts));
         let door = door(config, Noting { store: kept, told: context.told().clone() }, time);
-        let service = Self { context, door, sweep_every };
+        let place = config.audit.sink.clone();
+        let sink = place
+            .map(|place| Sink::new(context.store().clone(), place, random_id(world.randomness.as_ref())));
+        let service = Self { context, door, sink, sweep_every };
         service.watch().await.map_err(AssemblyError::Store)?;
         Ok(service)
     }
@@ -124,6 +132,9 @@ impl Service {
         let sweeper = Sweeper { context: Arc::clone(&self.context), every: self.sweep_every };
         tasks.spawn(sweeper.run(stop.clone()));
         tasks.spawn(self.clone().keep_watching(stop.clone()));
+        if let Some(sink) = self.sink.clone() {
+            tasks.spawn(sink.run(stop.clone()));
+        }
         let router = crate::web::router(self.door.clone());
         let stopping = stop.clone().cancelled_owned();
         let served = axum::serve(listener, router).with_graceful_shutdown(stopping).await;

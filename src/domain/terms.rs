@@ -97,9 +97,12 @@ pub struct Terms {
 impl Terms {
     /// SHA-256 over the canonical form: JSON without spaces, fields in the order of this type, maps sorted.
     pub fn digest(&self) -> Digest {
-        let canonical =
-            serde_json::to_vec(self).expect("strings, integers and maps of strings always serialise");
-        Digest(hex(&Sha256::digest(canonical)))
+        Digest(hex(&Sha256::digest(self.canonical())))
+    }
+
+    /// The canonical form itself: what an auditor hashes to get the digest.
+    pub fn canonical(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("strings, integers and maps of strings always serialise")
     }
 
     /// What differs from `other`, field by field: (field, here, there).

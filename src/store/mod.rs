@@ -34,6 +34,7 @@ mod requests;
 mod retirements;
 mod rows;
 mod settings;
+mod sinks;
 mod sql;
 mod sqlite;
 mod sweeps;
