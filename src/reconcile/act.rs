@@ -13,6 +13,7 @@ use crate::domain::plan::{Action, Event, Plan};
 use crate::domain::record::{Attempt, AttemptState, Record, TakeAwayReason};
 use crate::domain::recovery::ours;
 use crate::store::{Change, Claim, StoreError};
+use crate::vendors::gate;
 
 /// Looks for what an unanswered call did, before it is taken for not found.
 const LOOKS: usize = 3;
@@ -94,7 +95,8 @@ impl<'a> Work<'a> {
                 Action::RemoveLabel { name } => self.remove_label(name).await,
                 Action::CloseIssue => self.close_issue().await?,
                 Action::Mint(mint) => mint::mint(self, mint).await?,
-                Action::Send { attempt } => mint::send(self, *attempt).await?,
+                // A secret is in hand, and every minute it is not handed over may lose it.
+                Action::Send { attempt } => gate::first(mint::send(self, *attempt)).await?,
                 Action::LookForDelivery { attempt } => self.look_for_delivery(*attempt).await?,
                 Action::LookForUnanswered { attempt } => self.look_for_unanswered(*attempt).await?,
                 Action::TakeAway { attempt } => take_away::take_away(self, *attempt).await?,

@@ -119,6 +119,7 @@ async fn remembered(context: &Context, claim: Memory) -> Result<Snapshot, StoreE
         project,
         adopted: claim.adopted,
         halted: store.setting(HALTED).await?,
+        clock_is_off: false,
         paused: paused(store).await?,
         ourselves: UserId::default(),
         issue: IssueView::Unknown,
@@ -155,6 +156,7 @@ async fn look(context: &Context, snapshot: &mut Snapshot) -> Result<(Comment, Ve
         snapshot.parties.names = names_of_record(context, snapshot).await;
     }
     snapshot.issue = IssueView::Seen(Box::new(issue));
+    snapshot.clock_is_off = context.gitlab.clock_is_off();
     Ok((notes.comment, notes.seals))
 }
 

@@ -15,6 +15,7 @@ mod evidence;
 mod form_stories;
 mod harness;
 mod memory;
+mod patience;
 mod recovery;
 mod stopping;
 mod story;

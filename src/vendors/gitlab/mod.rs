@@ -87,6 +87,11 @@ impl GitLab {
         Self { transport, base, token }
     }
 
+    /// Whether GitLab's last answer was dated minutes from our own time.
+    pub fn clock_is_off(&self) -> bool {
+        self.transport.clock_is_off()
+    }
+
     /// Whose token this is. Without a membership: that belongs to a project.
     pub async fn current_user(&self) -> Result<Account, VendorError> {
         let endpoint = built(CurrentUser::builder().build());
