@@ -14,6 +14,12 @@ use jiff::{SignedDuration, Timestamp};
 pub trait Clock: Debug + Send + Sync {
     /// The present instant, UTC.
     fn now(&self) -> Timestamp;
+
+    /// Whether this is the machine's own clock, so that another machine's may be asked in its place. One that was
+    /// moved or stands still rules wherever it is handed.
+    fn is_the_machines(&self) -> bool {
+        false
+    }
 }
 
 /// A clock that is handed around.
@@ -27,6 +33,10 @@ impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
         #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the clock")]
         Timestamp::now()
+    }
+
+    fn is_the_machines(&self) -> bool {
+        true
     }
 }
 

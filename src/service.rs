@@ -219,6 +219,7 @@ fn offered(instance: &config::Instance, config: &Config) -> Instance {
         provisioners: instance.provisioners.iter().copied().collect(),
         provisioner_groups: instance.provisioner_groups.clone(),
         name_template: template.clone(),
+        exceptions: instance.exceptions.clone(),
     }
 }
 

@@ -8,6 +8,7 @@ mod audit;
 mod demo;
 mod directory;
 mod explain;
+pub mod inventory;
 mod issue;
 mod labels;
 mod load;
@@ -72,6 +73,8 @@ enum Command {
     },
     /// Treat an older issue as a request, or go on after another installation was noticed.
     Adopt(adopt::Arguments),
+    /// List every credential at Zendesk against the ledger and the naming standards. Reading changes nothing.
+    Inventory(inventory::Arguments),
     /// The approval labels.
     #[command(subcommand)]
     Labels(labels::Command),
@@ -105,6 +108,7 @@ pub async fn run(arguments: Arguments) -> Result<ExitStatus, Failure> {
         Command::Pause(arguments) => pause::pause(arguments).await,
         Command::Resume { config } => pause::resume(config).await,
         Command::Adopt(arguments) => Box::pin(adopt::run(arguments)).await,
+        Command::Inventory(arguments) => Box::pin(inventory::run(arguments)).await,
         Command::Labels(command) => labels::run(command).await,
         Command::Directory(command) => directory::run(command).await,
         Command::Audit(command) => audit::run(command).await,

@@ -20,6 +20,8 @@ pub enum ExitStatus {
     Usage,
     /// 3: a vendor or the database did not answer.
     Unavailable,
+    /// 4: it was done, and it found what `--fail-on` names.
+    Found,
 }
 
 impl From<ExitStatus> for ExitCode {
@@ -29,6 +31,7 @@ impl From<ExitStatus> for ExitCode {
             ExitStatus::NotTrue => 1,
             ExitStatus::Usage => 2,
             ExitStatus::Unavailable => 3,
+            ExitStatus::Found => 4,
         })
     }
 }
@@ -114,11 +117,7 @@ fn chain(error: &dyn Error) -> String {
 /// A line of data.
 pub fn data(line: impl Display) {
     // A reader that went away is no reason to fail: what was to be done is done. A full disk is.
-    if let Err(error) = writeln!(std::io::stdout(), "{line}")
-        && error.kind() != std::io::ErrorKind::BrokenPipe
-    {
-        LOST.store(true, Ordering::Relaxed);
-    }
+    let _ = noted(writeln!(std::io::stdout(), "{line}"));
 }
 
 /// The status to exit with: a command whose data could not be written has not done what was asked.
@@ -128,6 +127,29 @@ pub fn in_the_end(status: ExitStatus) -> ExitStatus {
     }
     say("what was to be shown could not all be written to standard output: is its disk full?");
     ExitStatus::Unavailable
+}
+
+/// Where data goes that is written as it comes. What is lost on the way tells in the exit status, as with [`data`].
+#[derive(Debug)]
+pub(super) struct Stream;
+
+impl std::io::Write for Stream {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        noted(std::io::stdout().write(bytes))
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        noted(std::io::stdout().flush())
+    }
+}
+
+fn noted<T>(written: std::io::Result<T>) -> std::io::Result<T> {
+    if let Err(error) = &written
+        && !matches!(error.kind(), std::io::ErrorKind::BrokenPipe | std::io::ErrorKind::Interrupted)
+    {
+        LOST.store(true, Ordering::Relaxed);
+    }
+    written
 }
 
 /// A line of words.

@@ -8,10 +8,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use toml::Value;
 use url::Url;
 
+use super::exceptions;
 use super::policy::name_template;
 use super::secrets::{Names, Origin};
 use super::values::url;
 use crate::domain::ids::{Email, UserId};
+use crate::domain::inventory::Exception;
 use crate::domain::terms::Kind;
 use crate::reader::{Reader, email_of, text_of};
 use crate::secret::Secret;
@@ -33,6 +35,8 @@ pub struct Instance {
     pub provisioner_groups: Vec<String>,
     /// In place of the policy's template.
     pub name_template: Option<String>,
+    /// What may be there without a request.
+    pub exceptions: Vec<Exception>,
     /// As whom we act there.
     pub login: Login,
 }
@@ -93,6 +97,7 @@ impl Instance {
             None => Some(Vec::new()),
         };
         let name_template = reader.optional_parsed("name_template", name_template);
+        let exceptions = exceptions::read(reader);
         let prefix = variable_prefix(key.as_deref().unwrap_or("<KEY>"));
         let login = reader.section("login", |reader| Login::read(reader, origin, &prefix));
         Some(Self {
@@ -103,6 +108,7 @@ impl Instance {
             provisioners: provisioners?.into_iter().collect(),
             provisioner_groups: provisioner_groups?,
             name_template,
+            exceptions: exceptions?,
             login: login?,
         })
     }

@@ -10,6 +10,7 @@ mod audit;
 mod clock;
 mod directory;
 pub mod environment;
+mod exceptions;
 mod form;
 mod gitlab;
 mod instances;

@@ -11,6 +11,7 @@ pub mod comment;
 pub mod decide;
 pub mod form;
 pub mod ids;
+pub mod inventory;
 pub mod message;
 pub mod naming;
 pub mod observed;

@@ -8,6 +8,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::form::Titles;
 use super::ids::{LabelId, ProjectId, UserId};
+use super::inventory::Exception;
 use super::terms::{Kind, hex};
 
 /// Everything `decide` may know of the configuration.
@@ -104,6 +105,8 @@ pub struct Instance {
     pub provisioner_groups: Vec<String>,
     /// The credential's name: `{issue_url}`, `{requester}`, `{expires_on}`.
     pub name_template: String,
+    /// What may be there without a request.
+    pub exceptions: Vec<Exception>,
 }
 
 /// The labels of a project, pinned: a title alone can be given to another label.

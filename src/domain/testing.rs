@@ -93,6 +93,7 @@ pub(crate) fn policy() -> Policy {
         provisioners,
         provisioner_groups: vec![],
         name_template: "{issue_url}".to_owned(),
+        exceptions: vec![],
     };
     Policy {
         projects: vec!["company/access-requests".to_owned()],

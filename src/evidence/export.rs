@@ -190,8 +190,8 @@ fn table(file: impl Read, check: &mut Check<'_>) -> Result<(), Unreadable> {
     Ok(())
 }
 
-/// A cell that no spreadsheet takes for a formula.
-fn guarded(cell: &str) -> String {
+/// A cell that no spreadsheet takes for a formula: with `'` in front of what begins like one.
+pub fn guarded(cell: &str) -> String {
     let guard = if cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '\'']) { "'" } else { "" };
     format!("{guard}{cell}")
 }

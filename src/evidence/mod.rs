@@ -6,4 +6,4 @@
 mod export;
 mod row;
 
-pub use export::{Exported, Format, Unreadable, Writer, line_of, verify};
+pub use export::{Exported, Format, Unreadable, Writer, guarded, line_of, verify};

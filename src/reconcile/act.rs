@@ -96,7 +96,7 @@ impl<'a> Work<'a> {
                 Action::CloseIssue => self.close_issue().await?,
                 Action::Mint(mint) => mint::mint(self, mint).await?,
                 // A secret is in hand, and every minute it is not handed over may lose it.
-                Action::Send { attempt } => gate::first(mint::send(self, *attempt)).await?,
+                Action::Send { attempt } => Box::pin(gate::first(mint::send(self, *attempt))).await?,
                 Action::LookForDelivery { attempt } => self.look_for_delivery(*attempt).await?,
                 Action::LookForUnanswered { attempt } => self.look_for_unanswered(*attempt).await?,
                 Action::TakeAway { attempt } => take_away::take_away(self, *attempt).await?,

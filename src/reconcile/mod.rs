@@ -11,6 +11,7 @@ mod approvers;
 mod context;
 mod hand;
 mod inspect;
+pub mod inventory;
 mod mint;
 mod observe;
 mod parties;

@@ -3,20 +3,18 @@
 //! The document is the truth; the columns beside it are for people with a database shell. Rows are never
 //! deleted, since what was minted once must be findable for ever.
 
-use sqlx::SqliteConnection;
-use sqlx::sqlite::SqliteRow;
-
 use super::Store;
 use super::commit::text;
 use super::error::StoreError;
 use super::rows::Reading;
+use super::sql::{Connection, Row, query};
 use crate::domain::ids::IssueKey;
 use crate::domain::record::{Attempt, AttemptState};
 
 impl Store {
     /// All attempts of a request, of all generations, by their number.
     pub async fn attempts(&self, key: IssueKey) -> Result<Vec<Attempt>, StoreError> {
-        let rows = sqlx::query("SELECT * FROM attempts WHERE project_id = $1 AND iid = $2 ORDER BY number")
+        let rows = query("SELECT * FROM attempts WHERE project_id = $1 AND iid = $2 ORDER BY number")
             .bind(key.project.0)
             .bind(key.iid)
             .fetch_all(&self.inner.read)
@@ -25,17 +23,17 @@ impl Store {
     }
 }
 
-fn read(row: &SqliteRow) -> Result<Attempt, StoreError> {
+fn read(row: &Row) -> Result<Attempt, StoreError> {
     let reading = Reading::new(row, "attempts");
     reading.document("document")?.ok_or_else(|| reading.broken("it has no document".to_owned()))
 }
 
 pub(super) async fn upsert(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     key: IssueKey,
     attempt: &Attempt,
 ) -> Result<(), StoreError> {
-    sqlx::query(
+    query(
         "INSERT INTO attempts (project_id, iid, number, generation, state, credential_id, name, document)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
          ON CONFLICT (project_id, iid, number) DO UPDATE

@@ -37,6 +37,12 @@ impl Chain {
         &self.genesis
     }
 
+    /// Of a secret, with a key of its own: no fingerprint is ever an entry's hash.
+    pub(super) fn fingerprint(&self, secret: &str) -> String {
+        let derived = mac(self.key.expose(), &[Some("countersign fingerprint key 1")]);
+        hex(&mac(&derived, &[Some("countersign fingerprint 1"), Some(secret)]))
+    }
+
     pub(super) fn hash(&self, link: &Link<'_>) -> String {
         let number = |value: i64| value.to_string();
         let (seq, at) = (number(link.seq), number(link.at));
@@ -57,7 +63,11 @@ impl Chain {
 
 /// Each field is 1, its length in bytes (64 bits, big-endian) and its bytes; a missing one is 0.
 fn digest(key: &Key, fields: &[Option<&str>]) -> String {
-    let mut mac = Hmac::<Sha256>::new_from_slice(key.expose()).expect("HMAC takes a key of any length");
+    hex(&mac(key.expose(), fields))
+}
+
+fn mac(key: &[u8], fields: &[Option<&str>]) -> [u8; 32] {
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes a key of any length");
     for field in fields {
         if let Some(text) = field {
             mac.update(&[1]);
@@ -67,7 +77,7 @@ fn digest(key: &Key, fields: &[Option<&str>]) -> String {
             mac.update(&[0]);
         }
     }
-    hex(&mac.finalize().into_bytes())
+    mac.finalize().into_bytes().into()
 }
 
 #[cfg(test)]

@@ -4,13 +4,12 @@
 //! the claim's fence: all of it or nothing. If the audit cannot be written, nothing is; a fence that moved on
 //! writes nothing either.
 
-use sqlx::SqliteConnection;
-
 use super::Store;
 use super::attempts;
 use super::audit::{self, Entry, Head};
 use super::error::StoreError;
 use super::leases::{Claim, Guard};
+use super::sql::{Connection, query};
 use crate::domain::ids::IssueKey;
 use crate::domain::record::{Attempt, Record};
 
@@ -39,7 +38,7 @@ impl Store {
         let chain = self.inner.chain.clone();
         let work = self.inner.writer.run(move |connection, now| {
             Box::pin(async move {
-                let query = sqlx::query(
+                let query = query(
                     "UPDATE requests SET phase = $5, record = COALESCE($6, record), updated_at = $7
                      WHERE project_id = $1 AND iid = $2 AND fence = $3 AND lease_owner = $4",
                 );
@@ -57,13 +56,13 @@ impl Store {
 }
 
 async fn finish_orders(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     key: IssueKey,
     done: Vec<String>,
     now: i64,
 ) -> Result<(), StoreError> {
     for id in done {
-        sqlx::query(
+        query(
             "UPDATE orders SET done_at = $4
              WHERE id = $3 AND project_id = $1 AND iid = $2 AND done_at IS NULL",
         )
@@ -92,92 +91,97 @@ mod tests {
     use crate::domain::ids::CredentialId;
     use crate::domain::record::AttemptState;
     use crate::domain::snapshot::OrderKind;
-    use crate::store::testing::{Bench, attempt, entry, key, order, record};
+    use crate::store::testing::{attempt, entry, key, on_both, order, record};
 
     #[tokio::test]
     async fn a_change_is_written_whole() {
-        let bench = Bench::new().await;
-        bench.store.mark(key(1)).await.unwrap();
-        let id = bench.store.give_order(order(1, OrderKind::Retry)).await.unwrap();
-        let claim = bench.claim(1).await;
-        let change = Change {
-            phase: "issuing".to_owned(),
-            record: Some(record()),
-            attempts: vec![attempt(2), attempt(1)],
-            orders_done: vec![id],
-            audit: vec![entry("minted", 1), entry("sent", 1)],
-        };
-        let head = bench.store.commit(&claim, change).await.unwrap();
-        assert_eq!(head.seq, 2);
-        assert_eq!(bench.store.head().await.unwrap(), head);
-        let row = bench.store.request(key(1)).await.unwrap().unwrap();
-        assert_eq!(
-            (row.phase.as_str(), row.record),
-            ("awaiting_manager", Some(record())),
-            "the record's own"
-        );
-        assert_eq!(bench.store.attempts(key(1)).await.unwrap(), [attempt(1), attempt(2)]);
-        assert!(bench.store.open_orders(key(1)).await.unwrap().is_empty());
-        assert_eq!(bench.store.history(key(1)).await.unwrap().len(), 2);
+        on_both(async |bench| {
+            bench.store.mark(key(1)).await.unwrap();
+            let id = bench.store.give_order(order(1, OrderKind::Retry)).await.unwrap();
+            let claim = bench.claim(1).await;
+            let change = Change {
+                phase: "issuing".to_owned(),
+                record: Some(record()),
+                attempts: vec![attempt(2), attempt(1)],
+                orders_done: vec![id],
+                audit: vec![entry("minted", 1), entry("sent", 1)],
+            };
+            let head = bench.store.commit(&claim, change).await.unwrap();
+            assert_eq!(head.seq, 2);
+            assert_eq!(bench.store.head().await.unwrap(), head);
+            let row = bench.store.request(key(1)).await.unwrap().unwrap();
+            assert_eq!(
+                (row.phase.as_str(), row.record),
+                ("awaiting_manager", Some(record())),
+                "the record's own"
+            );
+            assert_eq!(bench.store.attempts(key(1)).await.unwrap(), [attempt(1), attempt(2)]);
+            assert!(bench.store.open_orders(key(1)).await.unwrap().is_empty());
+            assert_eq!(bench.store.history(key(1)).await.unwrap().len(), 2);
+        })
+        .await;
     }
 
     #[tokio::test]
     async fn a_change_without_a_record_keeps_the_record_and_an_attempt_is_replaced() {
-        let bench = Bench::new().await;
-        bench.store.mark(key(1)).await.unwrap();
-        let claim = bench.claim(1).await;
-        let first = Change {
-            phase: "issuing".to_owned(),
-            record: Some(record()),
-            attempts: vec![attempt(1)],
-            ..Change::default()
-        };
-        bench.store.commit(&claim, first).await.unwrap();
-        let minted = Attempt { state: AttemptState::Minted, credential: Some(CredentialId(5)), ..attempt(1) };
-        let second =
-            Change { phase: "delivering".to_owned(), attempts: vec![minted.clone()], ..Change::default() };
-        bench.store.commit(&claim, second).await.unwrap();
-        let row = bench.store.request(key(1)).await.unwrap().unwrap();
-        assert_eq!((row.phase.as_str(), row.record), ("delivering", Some(record())));
-        assert_eq!(bench.store.attempts(key(1)).await.unwrap(), [minted]);
+        on_both(async |bench| {
+            bench.store.mark(key(1)).await.unwrap();
+            let claim = bench.claim(1).await;
+            let first = Change {
+                phase: "issuing".to_owned(),
+                record: Some(record()),
+                attempts: vec![attempt(1)],
+                ..Change::default()
+            };
+            bench.store.commit(&claim, first).await.unwrap();
+            let minted =
+                Attempt { state: AttemptState::Minted, credential: Some(CredentialId(5)), ..attempt(1) };
+            let second = Change {
+                phase: "delivering".to_owned(),
+                attempts: vec![minted.clone()],
+                ..Change::default()
+            };
+            bench.store.commit(&claim, second).await.unwrap();
+            let row = bench.store.request(key(1)).await.unwrap().unwrap();
+            assert_eq!((row.phase.as_str(), row.record), ("delivering", Some(record())));
+            assert_eq!(bench.store.attempts(key(1)).await.unwrap(), [minted]);
+        })
+        .await;
     }
 
     #[tokio::test]
     async fn nothing_is_written_when_the_audit_cannot_be() {
-        let bench = Bench::new().await;
-        bench.store.mark(key(1)).await.unwrap();
-        let claim = bench.claim(1).await;
-        let mut raw = bench.raw().await;
-        sqlx::query(
-            "CREATE TRIGGER full BEFORE INSERT ON audit WHEN NEW.seq = 2
-             BEGIN SELECT RAISE(ABORT, 'no space'); END",
-        )
-        .execute(&mut raw)
-        .await
-        .unwrap();
-        let change = Change {
-            phase: "issuing".to_owned(),
-            record: Some(record()),
-            attempts: vec![attempt(1)],
-            orders_done: Vec::new(),
-            audit: vec![entry("one", 1), entry("two", 1)],
-        };
-        assert!(bench.store.commit(&claim, change).await.is_err());
-        let row = bench.store.request(key(1)).await.unwrap().unwrap();
-        assert_eq!((row.phase.as_str(), row.record), ("unseen", None));
-        assert!(bench.store.attempts(key(1)).await.unwrap().is_empty());
-        assert_eq!(bench.store.head().await.unwrap().seq, 0);
-        assert!(bench.store.history(key(1)).await.unwrap().is_empty());
+        on_both(async |bench| {
+            bench.store.mark(key(1)).await.unwrap();
+            let claim = bench.claim(1).await;
+            bench.audit_refuses("NEW.seq = 2").await;
+            let change = Change {
+                phase: "issuing".to_owned(),
+                record: Some(record()),
+                attempts: vec![attempt(1)],
+                orders_done: Vec::new(),
+                audit: vec![entry("one", 1), entry("two", 1)],
+            };
+            assert!(bench.store.commit(&claim, change).await.is_err());
+            let row = bench.store.request(key(1)).await.unwrap().unwrap();
+            assert_eq!((row.phase.as_str(), row.record), ("unseen", None));
+            assert!(bench.store.attempts(key(1)).await.unwrap().is_empty());
+            assert_eq!(bench.store.head().await.unwrap().seq, 0);
+            assert!(bench.store.history(key(1)).await.unwrap().is_empty());
+        })
+        .await;
     }
 
     #[tokio::test]
     async fn an_order_of_another_request_is_not_fulfilled() {
-        let bench = Bench::new().await;
-        bench.store.mark(key(1)).await.unwrap();
-        let id = bench.store.give_order(order(2, OrderKind::Revoke)).await.unwrap();
-        let claim = bench.claim(1).await;
-        let change = Change { phase: "active".to_owned(), orders_done: vec![id], ..Change::default() };
-        bench.store.commit(&claim, change).await.unwrap();
-        assert_eq!(bench.store.open_orders(key(2)).await.unwrap().len(), 1);
+        on_both(async |bench| {
+            bench.store.mark(key(1)).await.unwrap();
+            let id = bench.store.give_order(order(2, OrderKind::Revoke)).await.unwrap();
+            let claim = bench.claim(1).await;
+            let change = Change { phase: "active".to_owned(), orders_done: vec![id], ..Change::default() };
+            bench.store.commit(&claim, change).await.unwrap();
+            assert_eq!(bench.store.open_orders(key(2)).await.unwrap().len(), 1);
+        })
+        .await;
     }
 }

@@ -5,12 +5,13 @@
 
 use async_trait::async_trait;
 use serde_json::json;
-use sqlx::{Sqlite, SqliteConnection};
 
 use super::Store;
 use super::audit::{self, Entry};
 use super::chain::Chain;
 use super::error::StoreError;
+use super::rows::Reading;
+use super::sql::{Connection, Target, query};
 use crate::directory::{Pin, Pinning, Pins, PinsUnavailable};
 use crate::domain::ids::UserId;
 
@@ -42,8 +43,8 @@ impl Store {
         let chain = self.inner.chain.clone();
         let work = self.inner.writer.run(move |connection, now| {
             Box::pin(async move {
-                let query = sqlx::query("DELETE FROM directory_pins WHERE gitlab_id = $1").bind(id.0);
-                let forgotten = query.execute(&mut *connection).await?.rows_affected();
+                let query = query("DELETE FROM directory_pins WHERE gitlab_id = $1").bind(id.0);
+                let forgotten = query.execute(&mut *connection).await?;
                 let detail = json!({"gitlab_id": id, "entries": forgotten});
                 let entry = Entry { kind: "directory.forgotten".into(), key: None, detail };
                 audit::append(connection, &chain, vec![entry], now).await?;
@@ -55,38 +56,41 @@ impl Store {
 }
 
 /// What is known of a pin; `None` if it is new.
-async fn known<'e, E>(executor: E, pin: &Pin) -> Result<Option<Pinning>, StoreError>
-where
-    E: sqlx::Executor<'e, Database = Sqlite>,
-{
-    let rows: Vec<(String, String, String, i64)> = sqlx::query_as(
+async fn known(on: impl Into<Target<'_>>, pin: &Pin) -> Result<Option<Pinning>, StoreError> {
+    let rows = query(
         "SELECT source, entry_key, username, gitlab_id FROM directory_pins
          WHERE (source = $1 AND entry_key = $2) OR username = $3 ORDER BY pinned_at",
     )
     .bind(pin.source)
     .bind(pin.key.clone())
     .bind(pin.username.clone())
-    .fetch_all(executor)
+    .fetch_all(on)
     .await?;
-    if let Some((.., other)) = rows.iter().find(|(.., id)| *id != pin.id.0) {
-        return Ok(Some(Pinning::Was(UserId(*other))));
+    let mut holds = false;
+    for row in &rows {
+        let reading = Reading::new(row, "directory_pins");
+        let (id, key): (i64, String) = (reading.get("gitlab_id")?, reading.get("entry_key")?);
+        let (source, username): (String, String) = (reading.get("source")?, reading.get("username")?);
+        if id != pin.id.0 {
+            return Ok(Some(Pinning::Was(UserId(id))));
+        }
+        holds |= source == pin.source && key == pin.key && username == pin.username;
     }
-    let same = |(source, key, username, _): &(String, String, String, i64)| {
-        source == pin.source && *key == pin.key && *username == pin.username
-    };
-    Ok(rows.iter().any(same).then_some(Pinning::Holds))
+    Ok(holds.then_some(Pinning::Holds))
 }
 
-/// Looks again, inside the transaction: another worker may have seen the same entry meanwhile.
+/// Looks again, inside the transaction: another worker may have seen the same entry meanwhile. The chain's end is
+/// locked first, so that on PostgreSQL as well there is no other who looks and writes between the two.
 async fn keep(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     chain: &Chain,
     (pin, now): (&Pin, i64),
 ) -> Result<Pinning, StoreError> {
+    audit::lock(connection).await?;
     if let Some(known) = known(&mut *connection, pin).await? {
         return Ok(known);
     }
-    sqlx::query(
+    query(
         "INSERT INTO directory_pins (source, entry_key, username, gitlab_id, pinned_at)
          VALUES ($1, $2, $3, $4, $5)",
     )
@@ -107,7 +111,7 @@ async fn keep(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::testing::Bench;
+    use crate::store::testing::{Bench, on_both};
 
     fn pin(key: &str, username: &str, id: i64) -> Pin {
         Pin { source: "ldap", key: key.to_owned(), username: username.to_owned(), id: UserId(id) }
@@ -119,44 +123,50 @@ mod tests {
 
     #[tokio::test]
     async fn an_entry_or_a_name_that_was_somebody_else_is_told() {
-        let bench = Bench::new().await;
-        for _ in 0..2 {
-            assert_eq!(outcome(&bench, pin("uid=kim", "kim", 102)).await, Pinning::Holds);
-        }
-        assert_eq!(outcome(&bench, pin("uid=kim", "kim", 900)).await, Pinning::Was(UserId(102)));
-        assert_eq!(outcome(&bench, pin("uid=kim", "new", 900)).await, Pinning::Was(UserId(102)));
-        assert_eq!(outcome(&bench, pin("uid=new", "kim", 900)).await, Pinning::Was(UserId(102)));
-        let elsewhere = Pin { source: "scim", ..pin("1", "kim", 900) };
-        assert_eq!(outcome(&bench, elsewhere).await, Pinning::Was(UserId(102)));
-        let elsewhere = Pin { source: "scim", ..pin("uid=kim", "other", 900) };
-        assert_eq!(outcome(&bench, elsewhere).await, Pinning::Holds);
+        on_both(async |bench| {
+            for _ in 0..2 {
+                assert_eq!(outcome(&bench, pin("uid=kim", "kim", 102)).await, Pinning::Holds);
+            }
+            assert_eq!(outcome(&bench, pin("uid=kim", "kim", 900)).await, Pinning::Was(UserId(102)));
+            assert_eq!(outcome(&bench, pin("uid=kim", "new", 900)).await, Pinning::Was(UserId(102)));
+            assert_eq!(outcome(&bench, pin("uid=new", "kim", 900)).await, Pinning::Was(UserId(102)));
+            let elsewhere = Pin { source: "scim", ..pin("1", "kim", 900) };
+            assert_eq!(outcome(&bench, elsewhere).await, Pinning::Was(UserId(102)));
+            let elsewhere = Pin { source: "scim", ..pin("uid=kim", "other", 900) };
+            assert_eq!(outcome(&bench, elsewhere).await, Pinning::Holds);
+        })
+        .await;
     }
 
     #[tokio::test]
     async fn a_name_that_was_given_up_is_still_known() {
-        let bench = Bench::new().await;
-        assert_eq!(outcome(&bench, pin("uid=kim", "kim", 102)).await, Pinning::Holds);
-        assert_eq!(outcome(&bench, pin("uid=kim", "kim.b", 102)).await, Pinning::Holds);
-        assert_eq!(outcome(&bench, pin("uid=k2", "kim", 900)).await, Pinning::Was(UserId(102)));
-        assert_eq!(bench.store.forget_account(UserId(102)).await.unwrap(), 2);
-        assert_eq!(outcome(&bench, pin("uid=k2", "kim", 900)).await, Pinning::Holds);
+        on_both(async |bench| {
+            assert_eq!(outcome(&bench, pin("uid=kim", "kim", 102)).await, Pinning::Holds);
+            assert_eq!(outcome(&bench, pin("uid=kim", "kim.b", 102)).await, Pinning::Holds);
+            assert_eq!(outcome(&bench, pin("uid=k2", "kim", 900)).await, Pinning::Was(UserId(102)));
+            assert_eq!(bench.store.forget_account(UserId(102)).await.unwrap(), 2);
+            assert_eq!(outcome(&bench, pin("uid=k2", "kim", 900)).await, Pinning::Holds);
+        })
+        .await;
     }
 
     #[tokio::test]
     async fn what_is_kept_or_forgotten_is_in_the_audit_chain() {
-        let bench = Bench::new().await;
-        for _ in 0..2 {
-            outcome(&bench, pin("uid=kim", "kim", 102)).await;
-        }
-        bench.store.forget_account(UserId(102)).await.unwrap();
-        bench.store.verify().await.unwrap();
-        let entries = bench.store.entries_from(1).await.unwrap();
-        let told: Vec<(&str, &str)> =
-            entries.iter().map(|entry| (entry.kind.as_str(), entry.detail.as_str())).collect();
-        let pinned = r#"{"entry":"uid=kim","gitlab_id":102,"source":"ldap","username":"kim"}"#;
-        let expected =
-            [("directory.pinned", pinned), ("directory.forgotten", r#"{"entries":1,"gitlab_id":102}"#)];
-        assert_eq!(told[told.len() - 2..], expected);
-        assert_eq!(told.iter().filter(|(kind, _)| *kind == "directory.pinned").count(), 1);
+        on_both(async |bench| {
+            for _ in 0..2 {
+                outcome(&bench, pin("uid=kim", "kim", 102)).await;
+            }
+            bench.store.forget_account(UserId(102)).await.unwrap();
+            bench.store.verify().await.unwrap();
+            let entries = bench.store.entries_from(1).await.unwrap();
+            let told: Vec<(&str, &str)> =
+                entries.iter().map(|entry| (entry.kind.as_str(), entry.detail.as_str())).collect();
+            let pinned = r#"{"entry":"uid=kim","gitlab_id":102,"source":"ldap","username":"kim"}"#;
+            let expected =
+                [("directory.pinned", pinned), ("directory.forgotten", r#"{"entries":1,"gitlab_id":102}"#)];
+            assert_eq!(told[told.len() - 2..], expected);
+            assert_eq!(told.iter().filter(|(kind, _)| *kind == "directory.pinned").count(), 1);
+        })
+        .await;
     }
 }

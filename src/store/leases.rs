@@ -5,12 +5,11 @@
 //! row for the one process that has the secret in memory, across releases, for a bounded time.
 
 use jiff::{SignedDuration, Timestamp};
-use sqlx::SqliteConnection;
-use sqlx::sqlite::SqliteRow;
 
 use super::Store;
 use super::error::StoreError;
-use super::rows::{Reading, milliseconds_up};
+use super::rows::Reading;
+use super::sql::{Connection, Query, Row, query};
 use crate::domain::ids::IssueKey;
 use crate::domain::record::Record;
 
@@ -26,9 +25,9 @@ macro_rules! is_free {
 
 /// The condition is repeated outside the sub-select: PostgreSQL (READ COMMITTED) re-checks only the outer one
 /// after it waited for another claim's row lock, and hands most rows out twice without it. There the sub-select
-/// also ends in `FOR UPDATE SKIP LOCKED`; SQLite has one writer and needs neither.
+/// also skips rows that are being claimed; SQLite has one writer and needs neither.
 macro_rules! claim_due {
-    ($swept:literal) => {
+    ($swept:literal, $lock:literal) => {
         concat!(
             "UPDATE requests SET lease_owner = $2, lease_until = $3, fence = fence + 1
              WHERE (project_id, iid) = (
@@ -37,20 +36,28 @@ macro_rules! claim_due {
             $swept,
             " AND next_look_at <= $1 AND ",
             is_free!(),
-            " ORDER BY next_look_at, project_id, iid LIMIT 1)
-             AND next_look_at <= $1 AND ",
+            " ORDER BY next_look_at, project_id, iid LIMIT 1 ",
+            $lock,
+            ") AND next_look_at <= $1 AND ",
             is_free!(),
             " RETURNING *"
         )
     };
+    ($swept:literal) => {
+        query(claim_due!($swept, "")).on_postgres(claim_due!($swept, "FOR UPDATE SKIP LOCKED"))
+    };
 }
 
 /// What happened, and what has its own time.
-const CLAIM_DUE: &str = claim_due!("0");
+fn claim_due() -> Query {
+    claim_due!("0")
+}
 
 /// What a sweep found or a start marks. Only where nothing else is due, so that ten thousand of these keep nobody
 /// waiting; a statement of its own, so that both go by the index.
-const CLAIM_SWEPT: &str = claim_due!("1");
+fn claim_swept() -> Query {
+    claim_due!("1")
+}
 
 const CLAIM_ONE: &str = concat!(
     "UPDATE requests SET lease_owner = $2, lease_until = $3, fence = fence + 1
@@ -131,19 +138,19 @@ impl Store {
         key: Option<IssueKey>,
     ) -> Result<Option<Claim>, StoreError> {
         let owner = owner.to_owned();
-        let row: Option<SqliteRow> = self
+        let row: Option<Row> = self
             .inner
             .writer
             .run(move |connection, now| {
                 Box::pin(async move {
                     let until = end_of(now, lease);
-                    let query = |sql| sqlx::query(sql).bind(now).bind(owner.clone()).bind(until);
+                    let bound = |claim: Query| claim.bind(now).bind(owner.as_str()).bind(until);
                     if let Some(key) = key {
-                        let query = query(CLAIM_ONE).bind(key.project.0).bind(key.iid);
-                        return Ok(query.fetch_optional(connection).await?);
+                        let claim = bound(query(CLAIM_ONE)).bind(key.project.0).bind(key.iid);
+                        return Ok(claim.fetch_optional(connection).await?);
                     }
-                    match query(CLAIM_DUE).fetch_optional(&mut *connection).await? {
-                        None => Ok(query(CLAIM_SWEPT).fetch_optional(connection).await?),
+                    match bound(claim_due()).fetch_optional(&mut *connection).await? {
+                        None => Ok(bound(claim_swept()).fetch_optional(connection).await?),
                         found => Ok(found),
                     }
                 })
@@ -158,7 +165,7 @@ impl Store {
         let guard = Guard::of(claim);
         let work = self.inner.writer.run(move |connection, now| {
             Box::pin(async move {
-                let query = sqlx::query(
+                let query = query(
                     "UPDATE requests SET lease_until = $5
                      WHERE project_id = $1 AND iid = $2 AND fence = $3 AND lease_owner = $4",
                 );
@@ -171,9 +178,10 @@ impl Store {
     /// Gives the request back. A mark that came meanwhile is kept: the sooner look wins then.
     pub async fn release(&self, claim: &Claim, release: Release) -> Result<(), StoreError> {
         let (guard, marks) = (Guard::of(claim), claim.marks);
-        let work = self.inner.writer.run(move |connection, _| {
+        let writer = self.inner.writer.clone();
+        let work = self.inner.writer.run(move |connection, now| {
             Box::pin(async move {
-                let query = sqlx::query(
+                let query = query(
                     "UPDATE requests
                      SET lease_owner = NULL, lease_until = NULL,
                          swept = CASE WHEN marks = $5 OR next_look_at IS NULL OR next_look_at > $6
@@ -188,11 +196,11 @@ impl Store {
                 let query = guard
                     .bind(query)
                     .bind(marks)
-                    .bind(release.next_look.map(milliseconds_up))
+                    .bind(release.next_look.map(|at| writer.ruled(at, now)))
                     .bind(i64::from(release.failures))
                     .bind(release.last_error)
                     .bind(held_by)
-                    .bind(held_until.map(milliseconds_up))
+                    .bind(held_until.map(|at| writer.ruled(at, now)))
                     .bind(release.seen);
                 guard.check(query, connection).await
             })
@@ -202,7 +210,7 @@ impl Store {
 }
 
 impl Claim {
-    fn read(row: &SqliteRow) -> Result<Self, StoreError> {
+    fn read(row: &Row) -> Result<Self, StoreError> {
         let reading = Reading::new(row, "requests");
         Ok(Self {
             key: reading.issue()?,
@@ -217,8 +225,6 @@ impl Claim {
         })
     }
 }
-
-type Query = sqlx::query::Query<'static, sqlx::Sqlite, sqlx::sqlite::SqliteArguments>;
 
 /// What a write of a claim must find unchanged: always `$1` to `$4`.
 pub(super) struct Guard {
@@ -236,12 +242,8 @@ impl Guard {
         query.bind(self.key.project.0).bind(self.key.iid).bind(self.fence).bind(self.owner.clone())
     }
 
-    pub(super) async fn check(
-        &self,
-        query: Query,
-        connection: &mut SqliteConnection,
-    ) -> Result<(), StoreError> {
-        match query.execute(connection).await?.rows_affected() {
+    pub(super) async fn check(&self, query: Query, connection: &mut Connection) -> Result<(), StoreError> {
+        match query.execute(connection).await? {
             1 => Ok(()),
             _ => Err(StoreError::Fenced),
         }
@@ -258,156 +260,174 @@ mod tests {
 
     use super::*;
     use crate::store::Change;
-    use crate::store::testing::{Bench, LEASE, key, record, release_at};
+    use crate::store::testing::{LEASE, key, on_both, record, release_at};
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn sixteen_workers_on_two_stores_get_each_of_two_hundred_rows_once() {
-        let bench = Bench::new().await;
-        bench.mark(0..200).await;
-        let stores = [bench.store.clone(), bench.reopen().await];
-        let tasks: Vec<_> = (0..16)
-            .map(|worker: usize| {
-                let store = stores[worker % 2].clone();
-                tokio::spawn(async move {
-                    let mut mine = Vec::new();
-                    while let Some(claim) = store.claim(&format!("w{worker}"), LEASE).await.unwrap() {
-                        mine.push(claim.key);
-                    }
-                    mine
+        on_both(async |bench| {
+            bench.mark(0..200).await;
+            let stores = [bench.store.clone(), bench.reopen().await];
+            let tasks: Vec<_> = (0..16)
+                .map(|worker: usize| {
+                    let store = stores[worker % 2].clone();
+                    tokio::spawn(async move {
+                        let mut mine = Vec::new();
+                        while let Some(claim) = store.claim(&format!("w{worker}"), LEASE).await.unwrap() {
+                            mine.push(claim.key);
+                        }
+                        mine
+                    })
                 })
-            })
-            .collect();
-        let mut all = Vec::new();
-        for task in tasks {
-            all.extend(task.await.unwrap());
-        }
-        assert_eq!(all.len(), 200);
-        assert_eq!(all.into_iter().collect::<BTreeSet<_>>(), (0..200).map(key).collect());
+                .collect();
+            let mut all = Vec::new();
+            for task in tasks {
+                all.extend(task.await.unwrap());
+            }
+            assert_eq!(all.len(), 200);
+            assert_eq!(all.into_iter().collect::<BTreeSet<_>>(), (0..200).map(key).collect());
+        })
+        .await;
     }
 
     #[tokio::test]
     async fn the_row_that_is_due_longest_comes_first_and_none_before_it_is_due() {
-        let bench = Bench::new().await;
-        bench.store.mark(key(2)).await.unwrap();
-        bench.clock.advance(SignedDuration::from_secs(1));
-        bench.store.mark(key(1)).await.unwrap();
-        assert_eq!(bench.store.claim("w", LEASE).await.unwrap().unwrap().key, key(2));
-        let second = bench.store.claim("w", LEASE).await.unwrap().unwrap();
-        assert_eq!(second.key, key(1));
-        bench.store.release(&second, release_at(bench.now() + LEASE / 2)).await.unwrap();
-        assert!(bench.store.claim("w", LEASE).await.unwrap().is_none());
-        bench.clock.advance(LEASE / 2);
-        assert_eq!(bench.store.claim("w", LEASE).await.unwrap().unwrap().key, key(1));
+        on_both(async |bench| {
+            bench.store.mark(key(2)).await.unwrap();
+            bench.clock.advance(SignedDuration::from_secs(1));
+            bench.store.mark(key(1)).await.unwrap();
+            assert_eq!(bench.store.claim("w", LEASE).await.unwrap().unwrap().key, key(2));
+            let second = bench.store.claim("w", LEASE).await.unwrap().unwrap();
+            assert_eq!(second.key, key(1));
+            bench.store.release(&second, release_at(bench.now() + LEASE / 2)).await.unwrap();
+            assert!(bench.store.claim("w", LEASE).await.unwrap().is_none());
+            bench.clock.advance(LEASE / 2);
+            assert_eq!(bench.store.claim("w", LEASE).await.unwrap().unwrap().key, key(1));
+        })
+        .await;
     }
 
     #[tokio::test]
     async fn a_claim_that_was_taken_over_can_write_nothing() {
-        let bench = Bench::new().await;
-        bench.store.mark(key(1)).await.unwrap();
-        let slow = bench.claim(1).await;
-        bench.clock.advance(LEASE);
-        let quick = bench.claim(1).await;
-        assert_eq!(quick.fence, slow.fence + 1);
+        on_both(async |bench| {
+            bench.store.mark(key(1)).await.unwrap();
+            let slow = bench.claim(1).await;
+            bench.clock.advance(LEASE);
+            let quick = bench.claim(1).await;
+            assert_eq!(quick.fence, slow.fence + 1);
 
-        let change = Change { phase: "active".to_owned(), record: Some(record()), ..Change::default() };
-        assert!(matches!(bench.store.commit(&slow, change).await, Err(StoreError::Fenced)));
-        assert!(matches!(bench.store.renew(&slow, LEASE).await, Err(StoreError::Fenced)));
-        assert!(matches!(bench.store.release(&slow, Release::default()).await, Err(StoreError::Fenced)));
-        let row = bench.store.request(key(1)).await.unwrap().unwrap();
-        assert_eq!(
-            (row.phase.as_str(), row.record, row.lease_owner.as_deref()),
-            ("unseen", None, Some("worker"))
-        );
-        bench.store.renew(&quick, LEASE).await.unwrap();
+            let change = Change { phase: "active".to_owned(), record: Some(record()), ..Change::default() };
+            assert!(matches!(bench.store.commit(&slow, change).await, Err(StoreError::Fenced)));
+            assert!(matches!(bench.store.renew(&slow, LEASE).await, Err(StoreError::Fenced)));
+            assert!(matches!(bench.store.release(&slow, Release::default()).await, Err(StoreError::Fenced)));
+            let row = bench.store.request(key(1)).await.unwrap().unwrap();
+            assert_eq!(
+                (row.phase.as_str(), row.record, row.lease_owner.as_deref()),
+                ("unseen", None, Some("worker"))
+            );
+            bench.store.renew(&quick, LEASE).await.unwrap();
+        })
+        .await;
     }
 
     #[tokio::test]
     async fn a_released_claim_can_write_nothing() {
-        let bench = Bench::new().await;
-        bench.store.mark(key(1)).await.unwrap();
-        let claim = bench.claim(1).await;
-        bench.store.release(&claim, Release::default()).await.unwrap();
-        assert!(matches!(bench.store.release(&claim, Release::default()).await, Err(StoreError::Fenced)));
-        let change = Change { phase: "active".to_owned(), ..Change::default() };
-        assert!(matches!(bench.store.commit(&claim, change).await, Err(StoreError::Fenced)));
+        on_both(async |bench| {
+            bench.store.mark(key(1)).await.unwrap();
+            let claim = bench.claim(1).await;
+            bench.store.release(&claim, Release::default()).await.unwrap();
+            assert!(matches!(bench.store.release(&claim, Release::default()).await, Err(StoreError::Fenced)));
+            let change = Change { phase: "active".to_owned(), ..Change::default() };
+            assert!(matches!(bench.store.commit(&claim, change).await, Err(StoreError::Fenced)));
+        })
+        .await;
     }
 
     #[tokio::test]
     async fn a_renewed_lease_keeps_others_away() {
-        let bench = Bench::new().await;
-        bench.store.mark(key(1)).await.unwrap();
-        let claim = bench.claim(1).await;
-        assert_eq!(claim.lease_until, bench.now() + LEASE);
-        bench.clock.advance(LEASE - SignedDuration::from_millis(1));
-        bench.store.renew(&claim, LEASE).await.unwrap();
-        bench.clock.advance(LEASE - SignedDuration::from_millis(1));
-        assert!(bench.store.claim("other", LEASE).await.unwrap().is_none());
-        bench.clock.advance(SignedDuration::from_millis(1));
-        assert!(bench.store.claim("other", LEASE).await.unwrap().is_some());
+        on_both(async |bench| {
+            bench.store.mark(key(1)).await.unwrap();
+            let claim = bench.claim(1).await;
+            assert_eq!(claim.lease_until, bench.now() + LEASE);
+            bench.clock.advance(LEASE - SignedDuration::from_millis(1));
+            bench.store.renew(&claim, LEASE).await.unwrap();
+            bench.clock.advance(LEASE - SignedDuration::from_millis(1));
+            assert!(bench.store.claim("other", LEASE).await.unwrap().is_none());
+            bench.clock.advance(SignedDuration::from_millis(1));
+            assert!(bench.store.claim("other", LEASE).await.unwrap().is_some());
+        })
+        .await;
     }
 
     #[tokio::test]
     async fn a_mark_during_a_lease_survives_the_release() {
-        let bench = Bench::new().await;
-        bench.store.mark(key(1)).await.unwrap();
-        for planned in [None, Some(bench.now() + SignedDuration::from_hours(24))] {
-            let claim = bench.claim(1).await;
+        on_both(async |bench| {
             bench.store.mark(key(1)).await.unwrap();
-            assert!(bench.store.claim("other", LEASE).await.unwrap().is_none());
-            let release = Release { next_look: planned, ..Release::default() };
-            bench.store.release(&claim, release).await.unwrap();
-            assert!(bench.store.request(key(1)).await.unwrap().unwrap().next_look_at <= Some(bench.now()));
-        }
-        let claim = bench.store.claim("other", LEASE).await.unwrap().unwrap();
-        bench.store.release(&claim, Release::default()).await.unwrap();
-        assert_eq!(bench.store.request(key(1)).await.unwrap().unwrap().next_look_at, None);
+            for planned in [None, Some(bench.now() + SignedDuration::from_hours(24))] {
+                let claim = bench.claim(1).await;
+                bench.store.mark(key(1)).await.unwrap();
+                assert!(bench.store.claim("other", LEASE).await.unwrap().is_none());
+                let release = Release { next_look: planned, ..Release::default() };
+                bench.store.release(&claim, release).await.unwrap();
+                assert!(
+                    bench.store.request(key(1)).await.unwrap().unwrap().next_look_at <= Some(bench.now())
+                );
+            }
+            let claim = bench.store.claim("other", LEASE).await.unwrap().unwrap();
+            bench.store.release(&claim, Release::default()).await.unwrap();
+            assert_eq!(bench.store.request(key(1)).await.unwrap().unwrap().next_look_at, None);
+        })
+        .await;
     }
 
     #[tokio::test]
     async fn a_held_row_is_for_its_holder_until_the_hold_ends() {
-        let bench = Bench::new().await;
-        bench.store.mark(key(1)).await.unwrap();
-        let claim = bench.claim(1).await;
-        let hold = Hold { owner: "worker".to_owned(), until: bench.now() + LEASE };
-        let release = Release {
-            next_look: Some(bench.now()),
-            failures: 3,
-            last_error: Some("no".to_owned()),
-            hold: Some(hold),
-            seen: None,
-        };
-        bench.store.release(&claim, release.clone()).await.unwrap();
-        assert!(bench.store.claim("other", LEASE).await.unwrap().is_none());
-        assert!(bench.store.claim_one("other", key(1), LEASE).await.unwrap().is_none());
-        let again = bench.store.claim("worker", LEASE).await.unwrap().unwrap();
-        assert_eq!(again.failures, 3);
-        bench.store.release(&again, release).await.unwrap();
-        bench.clock.advance(LEASE);
-        assert!(bench.store.claim("other", LEASE).await.unwrap().is_some());
+        on_both(async |bench| {
+            bench.store.mark(key(1)).await.unwrap();
+            let claim = bench.claim(1).await;
+            let hold = Hold { owner: "worker".to_owned(), until: bench.now() + LEASE };
+            let release = Release {
+                next_look: Some(bench.now()),
+                failures: 3,
+                last_error: Some("no".to_owned()),
+                hold: Some(hold),
+                seen: None,
+            };
+            bench.store.release(&claim, release.clone()).await.unwrap();
+            assert!(bench.store.claim("other", LEASE).await.unwrap().is_none());
+            assert!(bench.store.claim_one("other", key(1), LEASE).await.unwrap().is_none());
+            let again = bench.store.claim("worker", LEASE).await.unwrap().unwrap();
+            assert_eq!(again.failures, 3);
+            bench.store.release(&again, release).await.unwrap();
+            bench.clock.advance(LEASE);
+            assert!(bench.store.claim("other", LEASE).await.unwrap().is_some());
+        })
+        .await;
     }
 
     #[tokio::test]
     async fn one_request_can_be_claimed_before_it_is_due() {
-        let bench = Bench::new().await;
-        assert!(bench.store.claim_one("w", key(1), LEASE).await.unwrap().is_none());
-        bench.put(1, "active").await;
-        assert!(bench.store.claim("w", LEASE).await.unwrap().is_none());
-        assert!(bench.store.claim_one("w", key(1), LEASE).await.unwrap().is_some());
-        assert!(bench.store.claim_one("w", key(1), LEASE).await.unwrap().is_none());
+        on_both(async |bench| {
+            assert!(bench.store.claim_one("w", key(1), LEASE).await.unwrap().is_none());
+            bench.put(1, "active").await;
+            assert!(bench.store.claim("w", LEASE).await.unwrap().is_none());
+            assert!(bench.store.claim_one("w", key(1), LEASE).await.unwrap().is_some());
+            assert!(bench.store.claim_one("w", key(1), LEASE).await.unwrap().is_none());
+        })
+        .await;
     }
 
     #[tokio::test]
     async fn an_unreadable_row_does_not_stand_before_the_others() {
-        let bench = Bench::new().await;
-        bench.mark(1..3).await;
-        let mut raw = bench.raw().await;
-        sqlx::query("UPDATE requests SET record = '{\"secret words\"' WHERE iid = 1")
-            .execute(&mut raw)
-            .await
-            .unwrap();
-        let error = bench.store.claim("w", LEASE).await.unwrap_err();
-        assert!(matches!(error, StoreError::Inconsistent { table: "requests", .. }));
-        assert!(error.to_string().contains("7#1") && !error.to_string().contains("secret"), "{error}");
-        assert_eq!(bench.store.claim("w", LEASE).await.unwrap().unwrap().key, key(2));
+        on_both(async |bench| {
+            bench.mark(1..3).await;
+            let mut raw = bench.raw().await;
+            let broken = "UPDATE requests SET record = '{\"secret words\"' WHERE iid = 1";
+            raw.run(broken).await.unwrap();
+            let error = bench.store.claim("w", LEASE).await.unwrap_err();
+            assert!(matches!(error, StoreError::Inconsistent { table: "requests", .. }));
+            assert!(error.to_string().contains("7#1") && !error.to_string().contains("secret"), "{error}");
+            assert_eq!(bench.store.claim("w", LEASE).await.unwrap().unwrap().key, key(2));
+        })
+        .await;
     }
 }

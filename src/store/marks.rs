@@ -6,13 +6,13 @@
 //! a worker that is just looking at the issue learns that it must look again.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-use sqlx::SqliteConnection;
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 
 use super::Store;
 use super::error::StoreError;
+use super::sql::{Connection, query};
+use super::wake::Bell;
 use super::writer::Writer;
 use crate::domain::ids::{IssueKey, ProjectId};
 
@@ -38,7 +38,7 @@ impl Store {
     pub async fn mark_for_sweep(&self, project: ProjectId) -> Result<(), StoreError> {
         let work = self.inner.writer.run(move |connection, _| {
             Box::pin(async move {
-                sqlx::query("UPDATE projects SET sweep_wanted = sweep_wanted + 1 WHERE id = $1")
+                query("UPDATE projects SET sweep_wanted = sweep_wanted + 1 WHERE id = $1")
                     .bind(project.0)
                     .execute(connection)
                     .await?;
@@ -61,7 +61,7 @@ impl Store {
 }
 
 /// Starts the task; it ends when the last `Store` is gone.
-pub(super) fn start(writer: Writer, notify: Arc<Notify>) -> mpsc::Sender<WaitingMark> {
+pub(super) fn start(writer: Writer, bell: Bell) -> mpsc::Sender<WaitingMark> {
     let (sender, mut receiver) = mpsc::channel(WAITING);
     tokio::spawn(async move {
         let mut batch: Vec<WaitingMark> = Vec::with_capacity(BATCH);
@@ -72,7 +72,7 @@ pub(super) fn start(writer: Writer, notify: Arc<Notify>) -> mpsc::Sender<Waiting
             }
             let done = commit(&writer, counts).await;
             if done.is_ok() {
-                wake(&notify, batch.len());
+                wake(&bell, batch.len());
             }
             for waiting in batch.drain(..) {
                 // Whoever asked may have been dropped meanwhile; the mark stands.
@@ -95,29 +95,43 @@ async fn commit(writer: &Writer, counts: BTreeMap<IssueKey, i64>) -> Result<(), 
     work.await
 }
 
-/// Marks whatever may still change, inside a transaction. How many.
-pub(super) async fn unfinished(connection: &mut SqliteConnection, now: i64) -> Result<u64, StoreError> {
-    let done = sqlx::query(
+macro_rules! mark {
+    () => {
         "UPDATE requests
          SET marks = marks + 1,
              swept = CASE WHEN next_look_at <= $1 THEN swept ELSE 1 END,
-             next_look_at = CASE WHEN next_look_at < $1 THEN next_look_at ELSE $1 END
-         WHERE phase NOT IN ('ended', 'refused', 'no_request', 'denied', 'withdrawn')",
-    )
-    .bind(now)
-    .execute(connection)
-    .await?;
-    Ok(done.rows_affected())
+             next_look_at = CASE WHEN next_look_at < $1 THEN next_look_at ELSE $1 END"
+    };
+}
+
+macro_rules! unfinished {
+    () => {
+        "phase NOT IN ('ended', 'refused', 'no_request', 'denied', 'withdrawn')"
+    };
+}
+
+/// Marks whatever may still change, inside a transaction. How many. Their rows are locked in the order of a batch of
+/// marks, so that on PostgreSQL the two never wait for each other.
+pub(super) async fn unfinished(connection: &mut Connection, now: i64) -> Result<u64, StoreError> {
+    let marking = query(concat!(mark!(), " WHERE ", unfinished!()))
+        .on_postgres(concat!(
+            mark!(),
+            " WHERE (project_id, iid) IN (SELECT project_id, iid FROM requests WHERE ",
+            unfinished!(),
+            " ORDER BY project_id, iid FOR UPDATE)"
+        ))
+        .bind(now);
+    Ok(marking.execute(connection).await?)
 }
 
 /// Marks inside a transaction, `times` times at once.
 pub(super) async fn upsert(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     key: IssueKey,
     now: i64,
     times: i64,
 ) -> Result<(), StoreError> {
-    sqlx::query(
+    query(
         "INSERT INTO requests (project_id, iid, phase, next_look_at, marks, updated_at)
          VALUES ($1, $2, 'unseen', $3, $4, $3)
          ON CONFLICT (project_id, iid) DO UPDATE
@@ -136,11 +150,11 @@ pub(super) async fn upsert(
 
 /// The same for a sweep: looked at after whatever else is due. What is due already keeps its place.
 pub(super) async fn upsert_swept(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     key: IssueKey,
     now: i64,
 ) -> Result<(), StoreError> {
-    sqlx::query(
+    query(
         "INSERT INTO requests (project_id, iid, phase, next_look_at, marks, updated_at, swept)
          VALUES ($1, $2, 'unseen', $3, 1, $3, 1)
          ON CONFLICT (project_id, iid) DO UPDATE
@@ -157,10 +171,8 @@ pub(super) async fn upsert_swept(
 }
 
 /// One worker for each mark, as far as workers wait.
-pub(super) fn wake(notify: &Notify, marks: usize) {
-    for _ in 0..marks.min(BATCH) {
-        notify.notify_one();
-    }
+pub(super) fn wake(bell: &Bell, marks: usize) {
+    bell.ring(marks.min(BATCH));
 }
 
 fn stopped() -> StoreError {
@@ -171,66 +183,79 @@ fn stopped() -> StoreError {
 mod tests {
     use jiff::SignedDuration;
 
-    use crate::store::testing::{Bench, key, release_at};
+    use crate::store::testing::{key, on_both, release_at};
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn two_hundred_marks_at_once_are_all_there_after_reopening() {
-        let bench = Bench::new().await;
-        let tasks: Vec<_> = (0..200)
-            .map(|number| {
-                let store = bench.store.clone();
-                tokio::spawn(async move { store.mark(key(number % 150)).await })
-            })
-            .collect();
-        for task in tasks {
-            task.await.unwrap().unwrap();
-        }
-        bench.store.close().await;
-        let again = bench.reopen().await;
-        for iid in 0..150 {
-            let expected = if iid < 50 { 2 } else { 1 };
-            let row = again.request(key(iid)).await.unwrap().unwrap();
-            assert_eq!(row.marks, expected, "{iid}");
-            assert_eq!(row.phase, super::super::UNSEEN);
-        }
+        on_both(async |bench| {
+            let tasks: Vec<_> = (0..200)
+                .map(|number| {
+                    let store = bench.store.clone();
+                    tokio::spawn(async move { store.mark(key(number % 150)).await })
+                })
+                .collect();
+            for task in tasks {
+                task.await.unwrap().unwrap();
+            }
+            bench.store.close().await;
+            let again = bench.reopen().await;
+            for iid in 0..150 {
+                let expected = if iid < 50 { 2 } else { 1 };
+                let row = again.request(key(iid)).await.unwrap().unwrap();
+                assert_eq!(row.marks, expected, "{iid}");
+                assert_eq!(row.phase, super::super::UNSEEN);
+            }
+        })
+        .await;
     }
 
     #[tokio::test]
     async fn a_mark_brings_a_look_forward_and_never_back() {
-        let bench = Bench::new().await;
-        let start = bench.now();
-        bench.store.mark(key(1)).await.unwrap();
-        bench.clock.advance(SignedDuration::from_secs(10));
-        bench.store.mark(key(1)).await.unwrap();
-        assert_eq!(bench.store.request(key(1)).await.unwrap().unwrap().next_look_at, Some(start));
+        on_both(async |bench| {
+            let start = bench.now();
+            bench.store.mark(key(1)).await.unwrap();
+            bench.clock.advance(SignedDuration::from_secs(10));
+            bench.store.mark(key(1)).await.unwrap();
+            assert_eq!(bench.store.request(key(1)).await.unwrap().unwrap().next_look_at, Some(start));
 
-        let claim = bench.claim(1).await;
-        bench.store.release(&claim, release_at(bench.now() + SignedDuration::from_hours(5))).await.unwrap();
-        bench.store.mark(key(1)).await.unwrap();
-        assert_eq!(bench.store.request(key(1)).await.unwrap().unwrap().next_look_at, Some(bench.now()));
+            let claim = bench.claim(1).await;
+            bench
+                .store
+                .release(&claim, release_at(bench.now() + SignedDuration::from_hours(5)))
+                .await
+                .unwrap();
+            bench.store.mark(key(1)).await.unwrap();
+            assert_eq!(bench.store.request(key(1)).await.unwrap().unwrap().next_look_at, Some(bench.now()));
+        })
+        .await;
     }
 
     #[tokio::test]
     async fn a_mark_wakes_who_waits() {
-        let bench = Bench::new().await;
-        let wake = bench.store.wake();
-        let waiting = wake.notified();
-        bench.store.mark(key(1)).await.unwrap();
-        waiting.await;
+        on_both(async |bench| {
+            let wake = bench.store.wake();
+            let waiting = wake.notified();
+            bench.store.mark(key(1)).await.unwrap();
+            waiting.await;
+        })
+        .await;
     }
 
     #[tokio::test]
     async fn at_start_only_what_may_still_change_is_marked() {
-        let bench = Bench::new().await;
-        let phases = ["unseen", "active", "blocked", "ended", "no_request", "denied", "withdrawn", "refused"];
-        for (iid, phase) in (0..).zip(phases) {
-            bench.put(iid, phase).await;
-        }
-        bench.clock.advance(SignedDuration::from_secs(1));
-        assert_eq!(bench.store.mark_all_unfinished().await.unwrap(), 3);
-        for (iid, phase) in (0..).zip(phases) {
-            let row = bench.store.request(key(iid)).await.unwrap().unwrap();
-            assert_eq!(row.next_look_at.is_some(), iid < 3, "{phase}");
-        }
+        on_both(async |bench| {
+            let phases =
+                ["unseen", "active", "blocked", "ended", "no_request", "denied", "withdrawn", "refused"];
+            for (iid, phase) in (0..).zip(phases) {
+                bench.put(iid, phase).await;
+            }
+            bench.clock.advance(SignedDuration::from_secs(1));
+            assert_eq!(bench.store.mark_all_unfinished().await.unwrap(), 3);
+            for (iid, phase) in (0..).zip(phases) {
+                let row = bench.store.request(key(iid)).await.unwrap().unwrap();
+                assert_eq!(row.next_look_at.is_some(), iid < 3, "{phase}");
+            }
+        })
+        .await;
     }
 }

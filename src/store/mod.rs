@@ -4,7 +4,8 @@
 //! changes is written in one transaction with the audit entries that explain it, guarded by the fence, so a
 //! slow worker can write nothing any more. Every write runs in a task of its own (`writer`), because callers'
 //! futures are dropped at any await and must not leave a transaction open. The SQL is one body for SQLite and
-//! PostgreSQL: `$1` placeholders, BIGINT and TEXT, no dialect outside `connect` and the triggers.
+//! PostgreSQL (`sql`): `$1` placeholders, BIGINT and TEXT. What either has of its own is in `sqlite`, `postgres`,
+//! `wake`, the triggers, and wherever `on_postgres` is written.
 
 mod attempts;
 mod audit;
@@ -13,39 +14,53 @@ mod commit;
 mod connect;
 mod directory_pins;
 mod error;
+mod fingerprints;
+mod inventory;
 mod leases;
+mod ledger;
 mod marks;
+mod migrations;
 mod offline;
 mod orders;
+mod postgres;
 mod projects;
 mod requests;
+mod retirements;
 mod rows;
 mod settings;
+mod sql;
+mod sqlite;
 mod sweeps;
 #[cfg(test)]
 pub(crate) mod testing;
 mod verify;
+mod wake;
 mod writer;
 
 use std::fmt;
 use std::sync::Arc;
 
-use sqlx::SqlitePool;
 use tokio::sync::{Notify, mpsc};
 
 pub use audit::{Entry, Head, StoredEntry};
 pub use commit::Change;
+pub use connect::Location;
 pub use error::StoreError;
+pub use fingerprints::Fingerprint;
+pub use inventory::InventoryRun;
 pub use leases::{Claim, Hold, Release};
 pub use offline::AuditCopy;
 pub use orders::{NewOrder, Order};
 pub use projects::{NewProject, Project};
 pub use requests::{DueEnding, Endings, StoredRequest};
+pub use retirements::Retirement;
 pub use sweeps::{Listed, Place, Sweep};
 pub use verify::{Verifier, VerifyError};
 
 use chain::Chain;
 use marks::WaitingMark;
+use sql::Reader;
+use wake::Bell;
 use writer::Writer;
 
 /// The phase of a row that was marked and not looked at yet.
@@ -61,11 +76,11 @@ pub struct Store {
 
 struct Inner {
     writer: Writer,
-    read: SqlitePool,
+    read: Reader,
     installation: String,
     chain: Arc<Chain>,
     marks: mpsc::Sender<WaitingMark>,
-    wake: Arc<Notify>,
+    wake: Bell,
 }
 
 impl fmt::Debug for Store {
@@ -83,13 +98,15 @@ impl Store {
         &self.inner.installation
     }
 
-    /// Told after marks were committed. A hint: other processes' marks are not told, so workers also poll.
+    /// Told after marks were committed, on PostgreSQL by a replica as well. A hint: it can be missed, so workers
+    /// also poll.
     pub fn wake(&self) -> Arc<Notify> {
-        Arc::clone(&self.inner.wake)
+        self.inner.wake.here()
     }
 
-    /// Waits for the writes under way, then closes the file; whatever is asked afterwards is `Unavailable`.
+    /// Waits for the writes under way, then closes the database; whatever is asked afterwards is `Unavailable`.
     pub async fn close(&self) {
+        self.inner.wake.silence();
         self.inner.writer.close().await;
         self.inner.read.close().await;
     }

@@ -7,19 +7,19 @@
 use std::path::Path;
 
 use jiff::Timestamp;
-use sqlx::SqlitePool;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
 
 use super::audit::{self, Head, StoredEntry};
 use super::chain::Chain;
 use super::error::StoreError;
+use super::sql::{Reader, query_scalar};
 use super::verify::{self, VerifyError};
 use crate::key::Key;
 
 /// The chain in a file.
 #[derive(Debug)]
 pub struct AuditCopy {
-    pool: SqlitePool,
+    read: Reader,
 }
 
 impl AuditCopy {
@@ -27,43 +27,45 @@ impl AuditCopy {
     pub async fn open(path: &Path) -> Result<Self, StoreError> {
         let options = SqliteConnectOptions::new().filename(path).read_only(true);
         match readable(options.clone()).await {
-            Ok(pool) => Ok(Self { pool }),
-            Err(_) => Ok(Self { pool: readable(options.immutable(true)).await? }),
+            Ok(read) => Ok(Self { read }),
+            Err(_) => Ok(Self { read: readable(options.immutable(true)).await? }),
         }
     }
 
     /// Recomputes the whole chain and compares it with its recorded head; that head. No key but the one it was
     /// begun with finds it whole.
     pub async fn verify(&self, key: Key) -> Result<Head, VerifyError> {
-        let query = sqlx::query_scalar("SELECT value FROM settings WHERE name = $1");
-        let installation: Option<String> = query.bind("installation").fetch_optional(&self.pool).await?;
+        let query = query_scalar("SELECT value FROM settings WHERE name = $1");
+        let installation: Option<String> = query.bind("installation").fetch_optional(&self.read).await?;
         let Some(installation) = installation else {
             return Err(VerifyError::Broken { seq: 0, what: "the database does not say whose chain it is" });
         };
-        verify::verify(&self.pool, &Chain::new(key, &installation)).await
+        verify::verify(&self.read, &Chain::new(key, &installation)).await
     }
 
     /// As [`super::Store::entries_from`].
     pub async fn entries_from(&self, seq: i64) -> Result<Vec<StoredEntry>, StoreError> {
-        audit::entries_from(&self.pool, seq).await
+        audit::entries_from(&self.read, seq).await
     }
 
     /// As [`super::Store::stretch`].
     pub async fn stretch(&self, from: Timestamp, to: Timestamp) -> Result<Option<(i64, i64)>, StoreError> {
-        audit::stretch(&self.pool, from, to).await
+        audit::stretch(&self.read, from, to).await
     }
 }
 
-async fn readable(options: SqliteConnectOptions) -> Result<SqlitePool, StoreError> {
-    let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
+async fn readable(options: SqliteConnectOptions) -> Result<Reader, StoreError> {
+    let read = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
+    let read = Reader::Sqlite(read);
     // The first read is what opens the file.
-    sqlx::query_scalar::<_, i64>("SELECT COUNT(*) FROM chain_head").fetch_one(&pool).await?;
-    Ok(pool)
+    let _: i64 = query_scalar("SELECT COUNT(*) FROM chain_head").fetch_one(&read).await?;
+    Ok(read)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::sql::query;
     use crate::store::testing::{Bench, KEY, entry};
 
     fn key() -> Key {
@@ -77,7 +79,7 @@ mod tests {
         let copy = AuditCopy::open(&bench.path()).await.unwrap();
         assert_eq!(copy.verify(key()).await.unwrap(), head);
         assert_eq!(copy.entries_from(2).await.unwrap().len(), 1);
-        let write = sqlx::query("DELETE FROM settings").execute(&copy.pool).await;
+        let write = query("DELETE FROM settings").execute(&copy.read).await;
         assert!(write.is_err());
     }
 

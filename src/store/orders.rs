@@ -4,12 +4,12 @@
 //! fulfils it, so it survives any crash in between, and it is kept afterwards.
 
 use jiff::Timestamp;
-use sqlx::sqlite::SqliteRow;
 
 use super::Store;
 use super::error::StoreError;
 use super::marks;
 use super::rows::Reading;
+use super::sql::{Row, query, query_scalar};
 use crate::domain::ids::IssueKey;
 use crate::domain::snapshot::OrderKind;
 
@@ -52,13 +52,13 @@ impl Store {
                 // First the mark: it locks the request's row, so nobody else counts its orders now.
                 marks::upsert(connection, key, now, 1).await?;
                 let before: i64 =
-                    sqlx::query_scalar("SELECT count(*) FROM orders WHERE project_id = $1 AND iid = $2")
+                    query_scalar("SELECT count(*) FROM orders WHERE project_id = $1 AND iid = $2")
                         .bind(key.project.0)
                         .bind(key.iid)
                         .fetch_one(&mut *connection)
                         .await?;
                 let id = format!("{key}/{}", before + 1);
-                sqlx::query(
+                query(
                     "INSERT INTO orders (id, project_id, iid, kind, why, by_whom, given_at)
                      VALUES ($1, $2, $3, $4, $5, $6, $7)",
                 )
@@ -81,7 +81,7 @@ impl Store {
 
     /// Orders not fulfilled yet, oldest first.
     pub async fn open_orders(&self, key: IssueKey) -> Result<Vec<Order>, StoreError> {
-        let rows = sqlx::query(
+        let rows = query(
             "SELECT * FROM orders WHERE project_id = $1 AND iid = $2 AND done_at IS NULL
              ORDER BY given_at, length(id), id",
         )
@@ -93,7 +93,7 @@ impl Store {
     }
 }
 
-fn read(row: &SqliteRow) -> Result<Order, StoreError> {
+fn read(row: &Row) -> Result<Order, StoreError> {
     let reading = Reading::new(row, "orders");
     let kind: String = reading.get("kind")?;
     let kind = [OrderKind::Revoke, OrderKind::Retry].into_iter().find(|known| known.key() == kind);
@@ -110,27 +110,29 @@ fn read(row: &SqliteRow) -> Result<Order, StoreError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::testing::{Bench, key, order};
+    use crate::store::testing::{key, on_both, order};
 
     #[tokio::test]
     async fn an_order_is_open_and_marks_its_request() {
-        let bench = Bench::new().await;
-        let mut ids = Vec::new();
-        for _ in 0..11 {
-            ids.push(bench.store.give_order(order(1, OrderKind::Revoke)).await.unwrap());
-        }
-        bench.store.give_order(order(11, OrderKind::Retry)).await.unwrap();
-        let open = bench.store.open_orders(key(1)).await.unwrap();
-        assert_eq!(open.iter().map(|order| order.id.clone()).collect::<Vec<_>>(), ids);
-        let expected = Order {
-            id: "7#1/1".to_owned(),
-            key: key(1),
-            kind: OrderKind::Revoke,
-            why: "a person said so".to_owned(),
-            by: "root".to_owned(),
-            given_at: bench.now(),
-        };
-        assert_eq!(open[0], expected);
-        assert_eq!(bench.claim(1).await.marks, 11);
+        on_both(async |bench| {
+            let mut ids = Vec::new();
+            for _ in 0..11 {
+                ids.push(bench.store.give_order(order(1, OrderKind::Revoke)).await.unwrap());
+            }
+            bench.store.give_order(order(11, OrderKind::Retry)).await.unwrap();
+            let open = bench.store.open_orders(key(1)).await.unwrap();
+            assert_eq!(open.iter().map(|order| order.id.clone()).collect::<Vec<_>>(), ids);
+            let expected = Order {
+                id: "7#1/1".to_owned(),
+                key: key(1),
+                kind: OrderKind::Revoke,
+                why: "a person said so".to_owned(),
+                by: "root".to_owned(),
+                given_at: bench.now(),
+            };
+            assert_eq!(open[0], expected);
+            assert_eq!(bench.claim(1).await.marks, 11);
+        })
+        .await;
     }
 }

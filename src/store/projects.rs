@@ -4,11 +4,11 @@
 //! changes a pin, never setting the project up again: a changed label stops issuing until a person pins anew.
 
 use jiff::Timestamp;
-use sqlx::sqlite::SqliteRow;
 
 use super::Store;
 use super::error::StoreError;
 use super::rows::Reading;
+use super::sql::{Query, Row, query};
 use crate::domain::ids::{LabelId, ProjectId};
 use crate::domain::policy::{Pin, Pins};
 
@@ -47,7 +47,7 @@ impl Store {
     pub async fn set_up_project(&self, project: NewProject) -> Result<(), StoreError> {
         let work = self.inner.writer.run(move |connection, now| {
             Box::pin(async move {
-                let query = sqlx::query(
+                let query = query(
                     "INSERT INTO projects (id, manager_label_id, manager_label_name,
                          provisioner_label_id, provisioner_label_name, denied_label_id, denied_label_name,
                          path, set_up_at)
@@ -69,13 +69,13 @@ impl Store {
     pub async fn pin_labels(&self, project: ProjectId, pins: Pins) -> Result<(), StoreError> {
         let work = self.inner.writer.run(move |connection, _| {
             Box::pin(async move {
-                let query = sqlx::query(
+                let query = query(
                     "UPDATE projects SET manager_label_id = $2, manager_label_name = $3,
                          provisioner_label_id = $4, provisioner_label_name = $5,
                          denied_label_id = $6, denied_label_name = $7
                      WHERE id = $1",
                 );
-                match bind(query, project, pins).execute(connection).await?.rows_affected() {
+                match bind(query, project, pins).execute(connection).await? {
                     1 => Ok(()),
                     _ => Err(unknown(project)),
                 }
@@ -86,20 +86,18 @@ impl Store {
 
     /// All watched projects, by id.
     pub async fn projects(&self) -> Result<Vec<Project>, StoreError> {
-        let rows = sqlx::query("SELECT * FROM projects ORDER BY id").fetch_all(&self.inner.read).await?;
+        let rows = query("SELECT * FROM projects ORDER BY id").fetch_all(&self.inner.read).await?;
         rows.iter().map(read).collect()
     }
 
     /// Projects a sweep was asked for and not made since.
     pub async fn sweep_wanted(&self) -> Result<Vec<Project>, StoreError> {
-        let rows = sqlx::query("SELECT * FROM projects WHERE sweep_wanted > 0 ORDER BY id")
+        let rows = query("SELECT * FROM projects WHERE sweep_wanted > 0 ORDER BY id")
             .fetch_all(&self.inner.read)
             .await?;
         rows.iter().map(read).collect()
     }
 }
-
-type Query = sqlx::query::Query<'static, sqlx::Sqlite, sqlx::sqlite::SqliteArguments>;
 
 /// The project is `$1`, its pins are `$2` to `$7`.
 fn bind(query: Query, project: ProjectId, pins: Pins) -> Query {
@@ -114,7 +112,7 @@ fn bind(query: Query, project: ProjectId, pins: Pins) -> Query {
         .bind(denied_name)
 }
 
-fn read(row: &SqliteRow) -> Result<Project, StoreError> {
+fn read(row: &Row) -> Result<Project, StoreError> {
     let reading = Reading::new(row, "projects");
     let pin = |id, name| Ok::<_, StoreError>(Pin { id: LabelId(reading.get(id)?), name: reading.get(name)? });
     let has_denied = reading.get::<Option<i64>>("denied_label_id")?.is_some();
@@ -147,7 +145,7 @@ mod tests {
     use jiff::SignedDuration;
 
     use super::*;
-    use crate::store::testing::Bench;
+    use crate::store::testing::on_both;
 
     fn pins(first: i64) -> Pins {
         let pin = |id: i64| Pin { id: LabelId(id), name: format!("label {id}") };
@@ -160,24 +158,28 @@ mod tests {
 
     #[tokio::test]
     async fn setting_up_again_keeps_the_first_time_and_the_pins() {
-        let bench = Bench::new().await;
-        bench.store.set_up_project(project("old", pins(1))).await.unwrap();
-        let first = bench.now();
-        bench.clock.advance(SignedDuration::from_hours(1));
-        bench.store.set_up_project(project("new", pins(9))).await.unwrap();
-        let stored = bench.store.projects().await.unwrap().remove(0);
-        assert_eq!((stored.path.as_str(), stored.set_up_at), ("new", first));
-        assert_eq!(stored.pins, pins(1));
-        assert_eq!(stored.swept_to, None);
+        on_both(async |bench| {
+            bench.store.set_up_project(project("old", pins(1))).await.unwrap();
+            let first = bench.now();
+            bench.clock.advance(SignedDuration::from_hours(1));
+            bench.store.set_up_project(project("new", pins(9))).await.unwrap();
+            let stored = bench.store.projects().await.unwrap().remove(0);
+            assert_eq!((stored.path.as_str(), stored.set_up_at), ("new", first));
+            assert_eq!(stored.pins, pins(1));
+            assert_eq!(stored.swept_to, None);
+        })
+        .await;
     }
 
     #[tokio::test]
     async fn pins_change_when_a_person_pins() {
-        let bench = Bench::new().await;
-        assert!(bench.store.pin_labels(ProjectId(7), pins(1)).await.is_err());
-        bench.store.set_up_project(project("path", pins(1))).await.unwrap();
-        let without = Pins { denied: None, ..pins(4) };
-        bench.store.pin_labels(ProjectId(7), without.clone()).await.unwrap();
-        assert_eq!(bench.store.projects().await.unwrap()[0].pins, without);
+        on_both(async |bench| {
+            assert!(bench.store.pin_labels(ProjectId(7), pins(1)).await.is_err());
+            bench.store.set_up_project(project("path", pins(1))).await.unwrap();
+            let without = Pins { denied: None, ..pins(4) };
+            bench.store.pin_labels(ProjectId(7), without.clone()).await.unwrap();
+            assert_eq!(bench.store.projects().await.unwrap()[0].pins, without);
+        })
+        .await;
     }
 }

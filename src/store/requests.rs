@@ -4,13 +4,13 @@
 //! even then. For the same reason one unreadable row does not hide the other endings.
 
 use jiff::Timestamp;
-use sqlx::sqlite::SqliteRow;
 
 use super::Store;
 use super::audit::{self, Entry, Head};
 use super::error::StoreError;
 use super::marks;
 use super::rows::Reading;
+use super::sql::{Row, query};
 use crate::domain::ids::IssueKey;
 use crate::domain::phase::Phase;
 use crate::domain::record::{Attempt, Record};
@@ -71,7 +71,7 @@ pub struct Endings {
 impl Store {
     /// The row of an issue, if it was ever marked.
     pub async fn request(&self, key: IssueKey) -> Result<Option<StoredRequest>, StoreError> {
-        let row = sqlx::query("SELECT * FROM requests WHERE project_id = $1 AND iid = $2")
+        let row = query("SELECT * FROM requests WHERE project_id = $1 AND iid = $2")
             .bind(key.project.0)
             .bind(key.iid)
             .fetch_optional(&self.inner.read)
@@ -81,7 +81,7 @@ impl Store {
 
     /// All requests that something is remembered of, by project and number.
     pub async fn requests(&self) -> Result<Vec<StoredRequest>, StoreError> {
-        let rows = sqlx::query("SELECT * FROM requests WHERE record IS NOT NULL ORDER BY project_id, iid")
+        let rows = query("SELECT * FROM requests WHERE record IS NOT NULL ORDER BY project_id, iid")
             .fetch_all(&self.inner.read)
             .await?;
         rows.iter().map(read).collect()
@@ -95,14 +95,12 @@ impl Store {
         let work = self.inner.writer.run(move |connection, now| {
             Box::pin(async move {
                 marks::upsert(connection, key, now, 1).await?;
-                sqlx::query(
-                    "UPDATE requests SET adopted = 1, updated_at = $3 WHERE project_id = $1 AND iid = $2",
-                )
-                .bind(key.project.0)
-                .bind(key.iid)
-                .bind(now)
-                .execute(&mut *connection)
-                .await?;
+                query("UPDATE requests SET adopted = 1, updated_at = $3 WHERE project_id = $1 AND iid = $2")
+                    .bind(key.project.0)
+                    .bind(key.iid)
+                    .bind(now)
+                    .execute(&mut *connection)
+                    .await?;
                 audit::append(connection, &chain, vec![entry], now).await
             })
         });
@@ -113,11 +111,10 @@ impl Store {
 
     /// Whose end has come at `now`, or is under way. Works while writing fails.
     pub async fn due_endings(&self, now: Timestamp) -> Result<Endings, StoreError> {
-        let rows = sqlx::query(
-            "SELECT * FROM requests WHERE phase IN ('active', 'ending') ORDER BY project_id, iid",
-        )
-        .fetch_all(&self.inner.read)
-        .await?;
+        let rows =
+            query("SELECT * FROM requests WHERE phase IN ('active', 'ending') ORDER BY project_id, iid")
+                .fetch_all(&self.inner.read)
+                .await?;
         let mut endings = Endings::default();
         for row in &rows {
             match self.due_ending(row, now).await {
@@ -129,7 +126,7 @@ impl Store {
         Ok(endings)
     }
 
-    async fn due_ending(&self, row: &SqliteRow, now: Timestamp) -> Result<Option<DueEnding>, StoreError> {
+    async fn due_ending(&self, row: &Row, now: Timestamp) -> Result<Option<DueEnding>, StoreError> {
         let reading = Reading::new(row, "requests");
         let key = reading.issue()?;
         let record: Record =
@@ -148,7 +145,7 @@ impl Store {
     }
 }
 
-fn read(row: &SqliteRow) -> Result<StoredRequest, StoreError> {
+fn read(row: &Row) -> Result<StoredRequest, StoreError> {
     let reading = Reading::new(row, "requests");
     Ok(StoredRequest {
         key: reading.issue()?,
@@ -174,50 +171,55 @@ mod tests {
 
     use super::*;
     use crate::domain::phase::EndReason;
-    use crate::store::testing::{Bench, attempt, entry, key, record};
+    use crate::store::testing::{attempt, entry, key, on_both, record};
 
     #[tokio::test]
     async fn only_what_something_is_remembered_of_is_listed() {
-        let bench = Bench::new().await;
-        bench.put(2, "unseen").await;
-        bench.put(1, "unseen").await;
-        bench.store.mark(key(3)).await.unwrap();
-        bench.remember(2, record()).await;
-        bench.remember(1, record()).await;
-        let keys: Vec<_> = bench.store.requests().await.unwrap().into_iter().map(|row| row.key).collect();
-        assert_eq!(keys, [key(1), key(2)]);
-        assert!(bench.store.request(key(9)).await.unwrap().is_none());
+        on_both(async |bench| {
+            bench.put(2, "unseen").await;
+            bench.put(1, "unseen").await;
+            bench.store.mark(key(3)).await.unwrap();
+            bench.remember(2, record()).await;
+            bench.remember(1, record()).await;
+            let keys: Vec<_> = bench.store.requests().await.unwrap().into_iter().map(|row| row.key).collect();
+            assert_eq!(keys, [key(1), key(2)]);
+            assert!(bench.store.request(key(9)).await.unwrap().is_none());
+        })
+        .await;
     }
 
     #[tokio::test]
     async fn adopting_marks_and_is_written_down() {
-        let bench = Bench::new().await;
-        bench.store.adopt(key(1), entry("adopted", 1)).await.unwrap();
-        let claim = bench.claim(1).await;
-        assert!(claim.adopted);
-        assert_eq!(bench.store.history(key(1)).await.unwrap()[0].kind, "adopted");
+        on_both(async |bench| {
+            bench.store.adopt(key(1), entry("adopted", 1)).await.unwrap();
+            let claim = bench.claim(1).await;
+            assert!(claim.adopted);
+            assert_eq!(bench.store.history(key(1)).await.unwrap()[0].kind, "adopted");
+        })
+        .await;
     }
 
     #[tokio::test]
     async fn endings_are_found_when_due_and_while_nothing_can_be_written() {
-        let bench = Bench::new().await;
-        let now = bench.now();
-        let hour = SignedDuration::from_hours(1);
-        let active = |ends_at| Phase::Active { since: now, ends_at };
-        let ending = Phase::Ending { since: now, why: EndReason::Due };
-        for (iid, phase) in [(1, active(now)), (2, active(now + hour)), (3, ending)] {
-            bench.put(iid, phase.key()).await;
-            bench.remember(iid, Record { phase, ..record() }).await;
-        }
-        bench.put(4, "active").await;
-        let mut writer_elsewhere = bench.raw().await;
-        sqlx::query("BEGIN IMMEDIATE").execute(&mut writer_elsewhere).await.unwrap();
+        on_both(async |bench| {
+            let now = bench.now();
+            let hour = SignedDuration::from_hours(1);
+            let active = |ends_at| Phase::Active { since: now, ends_at };
+            let ending = Phase::Ending { since: now, why: EndReason::Due };
+            for (iid, phase) in [(1, active(now)), (2, active(now + hour)), (3, ending)] {
+                bench.put(iid, phase.key()).await;
+                bench.remember(iid, Record { phase, ..record() }).await;
+            }
+            bench.put(4, "active").await;
+            let _writer = bench.writer_elsewhere().await;
 
-        let endings = bench.store.due_endings(now).await.unwrap();
-        let due: Vec<_> = endings.due.iter().map(|ending| ending.key).collect();
-        assert_eq!(due, [key(1), key(3)]);
-        assert_eq!(endings.due[0].attempts, [attempt(1)]);
-        assert_eq!(endings.unreadable.len(), 1, "an active row without a record");
-        assert_eq!(bench.store.due_endings(now + hour).await.unwrap().due.len(), 3);
+            let endings = bench.store.due_endings(now).await.unwrap();
+            let due: Vec<_> = endings.due.iter().map(|ending| ending.key).collect();
+            assert_eq!(due, [key(1), key(3)]);
+            assert_eq!(endings.due[0].attempts, [attempt(1)]);
+            assert_eq!(endings.unreadable.len(), 1, "an active row without a record");
+            assert_eq!(bench.store.due_endings(now + hour).await.unwrap().due.len(), 3);
+        })
+        .await;
     }
 }

@@ -2,24 +2,23 @@
 
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
-use sqlx::sqlite::SqliteRow;
-use sqlx::{Decode, Row, Sqlite, Type};
 
 use super::error::StoreError;
+use super::sql::{Column, Row};
 use crate::domain::ids::{IssueKey, ProjectId};
 
 /// A row of a table, and what to call it if it cannot be read.
 pub(super) struct Reading<'r> {
-    row: &'r SqliteRow,
+    row: &'r Row,
     table: &'static str,
     key: String,
 }
 
 impl<'r> Reading<'r> {
-    pub(super) fn new(row: &'r SqliteRow, table: &'static str) -> Self {
+    pub(super) fn new(row: &'r Row, table: &'static str) -> Self {
         let mut reading = Self { row, table, key: "?".to_owned() };
         for name in ["seq", "id", "iid"] {
-            if let Ok(value) = row.try_get::<i64, _>(name) {
+            if let Ok(value) = row.try_get::<i64>(name) {
                 reading.key = value.to_string();
             }
         }
@@ -29,10 +28,7 @@ impl<'r> Reading<'r> {
         reading
     }
 
-    pub(super) fn get<T>(&self, column: &'static str) -> Result<T, StoreError>
-    where
-        T: Decode<'r, Sqlite> + Type<Sqlite>,
-    {
+    pub(super) fn get<T: Column>(&self, column: &'static str) -> Result<T, StoreError> {
         self.row.try_get(column).map_err(|_| self.broken(format!("column {column} is of another type")))
     }
 

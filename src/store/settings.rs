@@ -1,16 +1,15 @@
 //! Small facts of the installation, by name: its id, whether it is paused, a twin that was found.
 
-use sqlx::SqliteConnection;
-
 use super::Store;
 use super::audit::{self, Entry};
 use super::error::StoreError;
 use super::marks;
+use super::sql::{Connection, query, query_scalar};
 
 impl Store {
     /// The value, if it was ever set.
     pub async fn setting(&self, name: &str) -> Result<Option<String>, StoreError> {
-        let query = sqlx::query_scalar("SELECT value FROM settings WHERE name = $1").bind(name);
+        let query = query_scalar("SELECT value FROM settings WHERE name = $1").bind(name);
         Ok(query.fetch_optional(&self.inner.read).await?)
     }
 
@@ -39,8 +38,9 @@ impl Store {
                     Some(value) => set(connection, &name, &value).await?,
                     None => remove(connection, &name).await?,
                 }
+                let marked = marks::unfinished(connection, now).await?;
                 audit::append(connection, &chain, vec![entry], now).await?;
-                marks::unfinished(connection, now).await
+                Ok(marked)
             })
         });
         let marked = work.await?;
@@ -59,22 +59,18 @@ impl Store {
     }
 }
 
-async fn remove(connection: &mut SqliteConnection, name: &str) -> Result<(), StoreError> {
-    sqlx::query("DELETE FROM settings WHERE name = $1").bind(name).execute(connection).await?;
+async fn remove(connection: &mut Connection, name: &str) -> Result<(), StoreError> {
+    query("DELETE FROM settings WHERE name = $1").bind(name).execute(connection).await?;
     Ok(())
 }
 
-pub(super) async fn get(connection: &mut SqliteConnection, name: &str) -> Result<Option<String>, StoreError> {
-    let query = sqlx::query_scalar("SELECT value FROM settings WHERE name = $1").bind(name);
+pub(super) async fn get(connection: &mut Connection, name: &str) -> Result<Option<String>, StoreError> {
+    let query = query_scalar("SELECT value FROM settings WHERE name = $1").bind(name);
     Ok(query.fetch_optional(connection).await?)
 }
 
-pub(super) async fn set(
-    connection: &mut SqliteConnection,
-    name: &str,
-    value: &str,
-) -> Result<(), StoreError> {
-    sqlx::query(
+pub(super) async fn set(connection: &mut Connection, name: &str, value: &str) -> Result<(), StoreError> {
+    query(
         "INSERT INTO settings (name, value) VALUES ($1, $2)
          ON CONFLICT (name) DO UPDATE SET value = excluded.value",
     )
@@ -89,35 +85,35 @@ pub(super) async fn set(
 mod tests {
     use jiff::SignedDuration;
 
-    use crate::store::testing::{Bench, entry};
+    use crate::store::testing::{entry, on_both};
 
     #[tokio::test]
     async fn a_change_is_written_down_and_looked_at_or_not_made_at_all() {
-        let bench = Bench::new().await;
-        bench.put(1, "awaiting_manager").await;
-        bench.clock.advance(SignedDuration::from_secs(1));
-        bench.store.change_setting("paused", Some("why".to_owned()), entry("paused", 0)).await.unwrap();
-        assert_eq!(bench.store.setting("paused").await.unwrap().as_deref(), Some("why"));
-        let row = bench.store.request(crate::store::testing::key(1)).await.unwrap().unwrap();
-        assert_eq!(row.next_look_at, Some(bench.now()));
-        let mut raw = bench.raw().await;
-        sqlx::query("CREATE TRIGGER full BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'no space'); END")
-            .execute(&mut raw)
-            .await
-            .unwrap();
-        bench.store.change_setting("paused", None, entry("resumed", 0)).await.unwrap_err();
-        assert_eq!(bench.store.setting("paused").await.unwrap().as_deref(), Some("why"));
+        on_both(async |bench| {
+            bench.put(1, "awaiting_manager").await;
+            bench.clock.advance(SignedDuration::from_secs(1));
+            bench.store.change_setting("paused", Some("why".to_owned()), entry("paused", 0)).await.unwrap();
+            assert_eq!(bench.store.setting("paused").await.unwrap().as_deref(), Some("why"));
+            let row = bench.store.request(crate::store::testing::key(1)).await.unwrap().unwrap();
+            assert_eq!(row.next_look_at, Some(bench.now()));
+            bench.audit_refuses("NEW.seq > 0").await;
+            bench.store.change_setting("paused", None, entry("resumed", 0)).await.unwrap_err();
+            assert_eq!(bench.store.setting("paused").await.unwrap().as_deref(), Some("why"));
+        })
+        .await;
     }
 
     #[tokio::test]
     async fn a_setting_is_set_replaced_and_removed() {
-        let bench = Bench::new().await;
-        assert_eq!(bench.store.setting("paused").await.unwrap(), None);
-        bench.store.set_setting("paused", "by root").await.unwrap();
-        bench.store.set_setting("paused", "by nobody").await.unwrap();
-        assert_eq!(bench.store.setting("paused").await.unwrap().as_deref(), Some("by nobody"));
-        bench.store.remove_setting("paused").await.unwrap();
-        bench.store.remove_setting("paused").await.unwrap();
-        assert_eq!(bench.store.setting("paused").await.unwrap(), None);
+        on_both(async |bench| {
+            assert_eq!(bench.store.setting("paused").await.unwrap(), None);
+            bench.store.set_setting("paused", "by root").await.unwrap();
+            bench.store.set_setting("paused", "by nobody").await.unwrap();
+            assert_eq!(bench.store.setting("paused").await.unwrap().as_deref(), Some("by nobody"));
+            bench.store.remove_setting("paused").await.unwrap();
+            bench.store.remove_setting("paused").await.unwrap();
+            assert_eq!(bench.store.setting("paused").await.unwrap(), None);
+        })
+        .await;
     }
 }

@@ -1,14 +1,15 @@
-//! A store in a folder of its own with a clock that stands still, for the tests of this module.
+//! A store of its own with a clock that stands still, for the tests of this module: on a file, or on PostgreSQL.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions, SqliteConnection};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection as _, PgConnection, SqliteConnection};
 use tempfile::TempDir;
 
-use super::{Change, Claim, Entry, NewOrder, Release, Store, StoreError};
+use self::postgresql::Server;
+use super::{Change, Claim, Entry, Location, NewOrder, Release, Store, StoreError};
 use crate::clock::{AdjustableClock, Clock, SystemRandomness};
 use crate::domain::ids::{EventId, IssueId, IssueKey, ProjectId, UserId, ZendeskUserId};
 use crate::domain::phase::Phase;
@@ -17,60 +18,179 @@ use crate::domain::snapshot::OrderKind;
 use crate::domain::terms::Kind;
 use crate::key::Key;
 
+#[path = "../../tests/support/postgresql.rs"]
+mod postgresql;
+
 /// The audit key.
 pub(crate) const KEY: &[u8] = b"the audit key of the tests";
 
 pub(super) const LEASE: SignedDuration = SignedDuration::from_secs(60);
 
+/// Tells the same story on a file and, where it is installed, on PostgreSQL.
+pub(super) async fn on_both(story: impl AsyncFn(Bench)) {
+    on_both_from_nothing(async |empty| story(empty.open().await).await).await;
+}
+
+/// The same before any store was opened.
+pub(super) async fn on_both_from_nothing(story: impl AsyncFn(Empty)) {
+    story(Empty::on_sqlite()).await;
+    if let Some(empty) = Empty::on_postgres().await {
+        story(empty).await;
+    }
+}
+
+#[derive(Clone)]
+enum Place {
+    File(Arc<TempDir>),
+    Database(String),
+}
+
 pub(crate) struct Bench {
     pub(crate) store: Store,
     pub(super) clock: Arc<AdjustableClock>,
-    folder: Arc<TempDir>,
+    place: Place,
 }
 
-/// The folder and the clock, before any store was opened.
+/// The place and the clock, before any store was opened.
 pub(super) struct Empty {
     clock: Arc<AdjustableClock>,
-    folder: Arc<TempDir>,
+    place: Place,
 }
 
 impl Empty {
+    pub(super) fn on_sqlite() -> Self {
+        Self::at(Place::File(Arc::new(TempDir::new().unwrap())))
+    }
+
+    /// `None` where it is not installed.
+    pub(super) async fn on_postgres() -> Option<Self> {
+        let server = Server::get()?;
+        let name = server.fresh_name();
+        let mut anywhere = PgConnection::connect(&server.url("postgres")).await.unwrap();
+        sqlx::query(AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&mut anywhere).await.unwrap();
+        Some(Self::at(Place::Database(server.url(&name))))
+    }
+
+    fn at(place: Place) -> Self {
+        let start = Timestamp::from_millisecond(1_800_000_000_000).unwrap();
+        Self { clock: AdjustableClock::frozen(start), place }
+    }
+
+    pub(super) async fn open(self) -> Bench {
+        Bench { store: self.try_open().await.unwrap(), clock: self.clock, place: self.place }
+    }
+
+    pub(super) fn location(&self) -> Location {
+        self.place.location()
+    }
+
     pub(super) fn try_open(&self) -> impl Future<Output = Result<Store, StoreError>> + Send + 'static {
-        let (path, clock) = (self.folder.path().join("test.db"), self.clock.clone());
+        let (location, clock) = (self.location(), self.clock.clone());
         async move {
             let key = Key::of_bytes(KEY.to_vec());
-            Store::open(&path, clock, &SystemRandomness, key).await
+            Store::open(location, clock, &SystemRandomness, key).await
+        }
+    }
+}
+
+impl Place {
+    fn location(&self) -> Location {
+        match self {
+            Self::File(folder) => Location::Sqlite(folder.path().join("test.db")),
+            Self::Database(url) => Location::Postgres { url: url.parse().unwrap(), password: None },
+        }
+    }
+}
+
+/// A connection that knows none of our rules.
+pub(super) enum Raw {
+    Sqlite(SqliteConnection),
+    Postgres(PgConnection),
+}
+
+impl Raw {
+    pub(super) async fn run(&mut self, text: impl Into<String>) -> Result<(), sqlx::Error> {
+        let text = sqlx::raw_sql(AssertSqlSafe(text.into()));
+        match self {
+            Self::Sqlite(connection) => text.execute(connection).await.map(drop),
+            Self::Postgres(connection) => text.execute(connection).await.map(drop),
         }
     }
 }
 
 impl Bench {
-    pub(super) fn empty() -> Empty {
-        let start = Timestamp::from_millisecond(1_800_000_000_000).unwrap();
-        Empty { clock: AdjustableClock::frozen(start), folder: Arc::new(TempDir::new().unwrap()) }
+    /// On a file.
+    pub(crate) async fn new() -> Self {
+        Empty::on_sqlite().open().await
     }
 
-    pub(crate) async fn new() -> Self {
-        let empty = Self::empty();
-        Self { store: empty.try_open().await.unwrap(), clock: empty.clock, folder: empty.folder }
+    /// Another on the same kind of database, with nothing in it.
+    pub(super) async fn beside(&self) -> Self {
+        let empty = match self.place {
+            Place::File(_) => Empty::on_sqlite(),
+            Place::Database(_) => Empty::on_postgres().await.unwrap(),
+        };
+        empty.open().await
+    }
+
+    pub(super) fn is_sqlite(&self) -> bool {
+        matches!(self.place, Place::File(_))
+    }
+
+    pub(super) fn location(&self) -> Location {
+        self.place.location()
     }
 
     pub(super) fn path(&self) -> PathBuf {
-        self.folder.path().join("test.db")
+        match self.location() {
+            Location::Sqlite(path) => path,
+            Location::Postgres { .. } => panic!("PostgreSQL has no file"),
+        }
     }
 
     pub(super) async fn try_open(&self) -> Result<Store, StoreError> {
-        Empty { clock: self.clock.clone(), folder: self.folder.clone() }.try_open().await
+        Empty { clock: self.clock.clone(), place: self.place.clone() }.try_open().await
     }
 
-    /// A second store on the same file.
+    /// A second store on the same database.
     pub(super) async fn reopen(&self) -> Store {
         self.try_open().await.unwrap()
     }
 
     /// A connection that knows none of our rules.
-    pub(super) async fn raw(&self) -> SqliteConnection {
-        SqliteConnectOptions::new().filename(self.path()).connect().await.unwrap()
+    pub(super) async fn raw(&self) -> Raw {
+        match self.location() {
+            Location::Sqlite(path) => {
+                Raw::Sqlite(SqliteConnectOptions::new().filename(path).connect().await.unwrap())
+            }
+            Location::Postgres { url, .. } => {
+                Raw::Postgres(PgConnection::connect(url.as_str()).await.unwrap())
+            }
+        }
+    }
+
+    /// From now on the table of the audit refuses entries for which this holds.
+    pub(super) async fn audit_refuses(&self, condition: &str) {
+        let trigger = if self.is_sqlite() {
+            format!(
+                "CREATE TRIGGER refuses BEFORE INSERT ON audit WHEN {condition}
+                 BEGIN SELECT RAISE(ABORT, 'no space'); END"
+            )
+        } else {
+            format!(
+                "CREATE TRIGGER refuses BEFORE INSERT ON audit FOR EACH ROW WHEN ({condition})
+                 EXECUTE FUNCTION audit_refuses()"
+            )
+        };
+        self.raw().await.run(trigger).await.unwrap();
+    }
+
+    /// Somebody else is writing, for as long as the connection lives.
+    pub(super) async fn writer_elsewhere(&self) -> Raw {
+        let mut raw = self.raw().await;
+        let begin = "BEGIN; LOCK TABLE requests, orders, settings, chain_head IN EXCLUSIVE MODE";
+        raw.run(if self.is_sqlite() { "BEGIN IMMEDIATE" } else { begin }).await.unwrap();
+        raw
     }
 
     pub(super) fn now(&self) -> Timestamp {

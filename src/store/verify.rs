@@ -4,13 +4,11 @@
 //! no chain can show by itself: somebody who cuts off the end and sets `chain_head` back to match, since that is a
 //! chain that once was. That is what the heads in the issues' comments are for.
 
-use sqlx::sqlite::SqliteRow;
-use sqlx::{Row, SqlitePool};
-
 use super::Store;
 use super::audit::{Head, StoredEntry, page, read_head};
 use super::chain::Chain;
 use super::error::StoreError;
+use super::sql::{Reader, Row, query};
 use crate::key::Key;
 
 /// Why the chain was not found whole.
@@ -44,9 +42,9 @@ impl From<StoreError> for VerifyError {
 impl Store {
     /// Recomputes the whole chain and compares it with its recorded head; that head.
     pub async fn verify(&self) -> Result<Head, VerifyError> {
-        let (pool, chain) = (self.inner.read.clone(), self.inner.chain.clone());
+        let (read, chain) = (self.inner.read.clone(), self.inner.chain.clone());
         // In a task of its own, like every transaction.
-        let task = tokio::spawn(async move { verify(&pool, &chain).await });
+        let task = tokio::spawn(async move { verify(&read, &chain).await });
         task.await.unwrap_or_else(|_| Err(sqlx::Error::WorkerCrashed.into()))
     }
 }
@@ -85,22 +83,22 @@ impl std::fmt::Debug for Verifier {
 }
 
 /// One transaction, so that what is appended meanwhile is either all seen or not at all.
-pub(super) async fn verify(pool: &SqlitePool, chain: &Chain) -> Result<Head, VerifyError> {
-    let mut snapshot = pool.begin().await?;
+pub(super) async fn verify(read: &Reader, chain: &Chain) -> Result<Head, VerifyError> {
+    let mut snapshot = read.snapshot().await?;
     let mut head = Head { seq: 0, hash: chain.genesis().to_owned() };
     let mut from = i64::MIN;
     loop {
-        let rows = page(from).fetch_all(&mut *snapshot).await?;
+        let rows = page(from).fetch_all(&mut snapshot).await?;
         for row in &rows {
             head = follows_row(chain, &head, row)?;
         }
-        match rows.last().map(|row| row.try_get::<i64, _>("seq")) {
+        match rows.last().map(|row| row.try_get::<i64>("seq")) {
             Some(Ok(last)) if last < i64::MAX => from = last + 1,
             _ => break,
         }
     }
     let recorded =
-        sqlx::query("SELECT seq, hash FROM chain_head WHERE id = 1").fetch_optional(&mut *snapshot).await?;
+        query("SELECT seq, hash FROM chain_head WHERE id = 1").fetch_optional(&mut snapshot).await?;
     match read_head(recorded.as_ref()) {
         Ok(recorded) if recorded == head => Ok(head),
         _ => Err(VerifyError::Broken {
@@ -110,7 +108,7 @@ pub(super) async fn verify(pool: &SqlitePool, chain: &Chain) -> Result<Head, Ver
     }
 }
 
-fn follows_row(chain: &Chain, head: &Head, row: &SqliteRow) -> Result<Head, VerifyError> {
+fn follows_row(chain: &Chain, head: &Head, row: &Row) -> Result<Head, VerifyError> {
     let unreadable = VerifyError::Broken { seq: head.seq + 1, what: "a column is of another type" };
     let entry = StoredEntry::read(row).map_err(|_| unreadable)?;
     follows(chain, head, &entry)

@@ -1,30 +1,42 @@
 //! The one way to write.
 //!
-//! A write is a `BEGIN IMMEDIATE` transaction in a task of its own: whoever waits for it may be dropped at any
-//! await, and a transaction left open on the only writing connection would stop everything. `IMMEDIATE`,
-//! because a reader that turns into a writer fails at once, whatever the busy timeout. The time is read after
-//! the lock is held, so that it is the time of the write and not of the waiting.
+//! A write is a transaction in a task of its own: whoever waits for it may be dropped at any await, and a
+//! transaction left open would stop SQLite's only writer, or hold PostgreSQL's locks in a pooled connection.
+//! On SQLite it is `BEGIN IMMEDIATE`, because a reader that turns into a writer fails at once, whatever the busy
+//! timeout. The time is read inside the transaction, so that it is the time of the write and not of the waiting.
+//! On PostgreSQL, whose clients are several machines, it is the database's own, unless this process lives by
+//! another clock than the machine's (tests, the demo, a simulation): then everybody there lives by that one.
 
 use std::pin::Pin;
 
-use sqlx::{SqliteConnection, SqlitePool};
+use jiff::Timestamp;
+use sqlx::{PgPool, SqlitePool};
 use tokio_util::task::TaskTracker;
 
 use super::error::StoreError;
+use super::rows::milliseconds_up;
+use super::sql::{Connection, query_scalar};
 use crate::clock::SharedClock;
 
 /// What a transaction does, to be awaited inside it.
 pub(super) type Work<'c, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'c>>;
 
+/// The connections that write.
+#[derive(Clone)]
+pub(super) enum Pool {
+    Sqlite(SqlitePool),
+    Postgres(PgPool),
+}
+
 #[derive(Clone)]
 pub(super) struct Writer {
-    pool: SqlitePool,
+    pool: Pool,
     clock: SharedClock,
     tasks: TaskTracker,
 }
 
 impl Writer {
-    pub(super) fn new(pool: SqlitePool, clock: SharedClock) -> Self {
+    pub(super) fn new(pool: Pool, clock: SharedClock) -> Self {
         Self { pool, clock, tasks: TaskTracker::new() }
     }
 
@@ -32,20 +44,36 @@ impl Writer {
     pub(super) async fn run<T, F>(&self, work: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
-        F: for<'c> FnOnce(&'c mut SqliteConnection, i64) -> Work<'c, T> + Send + 'static,
+        F: for<'c> FnOnce(&'c mut Connection, i64) -> Work<'c, T> + Send + 'static,
     {
         let writer = self.clone();
         let task = self.tasks.spawn(async move { writer.transact(work).await });
         task.await.unwrap_or_else(|_| Err(sqlx::Error::WorkerCrashed.into()))
     }
 
+    /// A moment that this process planned, by the clock that rules the transaction whose time is `now`. With two
+    /// clocks that disagree, a look planned by the one would be found due by the other, too early, again and again.
+    pub(super) fn ruled(&self, planned: Timestamp, now: i64) -> i64 {
+        let planned = milliseconds_up(planned);
+        if !self.database_rules() {
+            return planned;
+        }
+        now.saturating_add(planned.saturating_sub(self.clock.now().as_millisecond()))
+    }
+
+    fn database_rules(&self) -> bool {
+        matches!(self.pool, Pool::Postgres(_)) && self.clock.is_the_machines()
+    }
+
     async fn transact<T, F>(&self, work: F) -> Result<T, StoreError>
     where
-        F: for<'c> FnOnce(&'c mut SqliteConnection, i64) -> Work<'c, T>,
+        F: for<'c> FnOnce(&'c mut Connection, i64) -> Work<'c, T>,
     {
-        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
-        let now = self.clock.now().as_millisecond();
-        let done = work(&mut transaction, now).await;
+        let mut transaction = self.begin().await?;
+        let done = match self.time(&mut transaction).await {
+            Ok(now) => work(&mut transaction, now).await,
+            Err(error) => Err(error.into()),
+        };
         if done.is_ok() {
             transaction.commit().await?;
         } else if let Err(error) = transaction.rollback().await {
@@ -54,10 +82,30 @@ impl Writer {
         done
     }
 
+    async fn begin(&self) -> Result<Connection, sqlx::Error> {
+        Ok(match &self.pool {
+            Pool::Sqlite(pool) => Connection::Sqlite(pool.begin_with("BEGIN IMMEDIATE").await?),
+            Pool::Postgres(pool) => {
+                Connection::Postgres(pool.begin_with("BEGIN ISOLATION LEVEL READ COMMITTED").await?)
+            }
+        })
+    }
+
+    async fn time(&self, transaction: &mut Connection) -> Result<i64, sqlx::Error> {
+        if !self.database_rules() {
+            return Ok(self.clock.now().as_millisecond());
+        }
+        let now = "SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint";
+        query_scalar(now).fetch_one(transaction).await
+    }
+
     pub(super) async fn close(&self) {
         self.tasks.close();
         self.tasks.wait().await;
-        self.pool.close().await;
+        match &self.pool {
+            Pool::Sqlite(pool) => pool.close().await,
+            Pool::Postgres(pool) => pool.close().await,
+        }
     }
 }
 
@@ -67,52 +115,59 @@ mod tests {
 
     use crate::domain::snapshot::OrderKind;
     use crate::store::StoreError;
-    use crate::store::testing::{Bench, key, order};
+    use crate::store::sql::query;
+    use crate::store::testing::{key, on_both, order};
 
     #[tokio::test]
     async fn a_dropped_future_leaves_no_transaction_open_and_its_write_is_whole() {
-        let bench = Bench::new().await;
-        for yields in 0..30 {
-            let giving = bench.store.give_order(order(1, OrderKind::Retry));
-            let mut giving = Box::pin(giving);
-            assert!(giving.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
-            for _ in 0..yields % 5 {
-                tokio::task::yield_now().await;
+        on_both(async |bench| {
+            for yields in 0..30 {
+                let giving = bench.store.give_order(order(1, OrderKind::Retry));
+                let mut giving = Box::pin(giving);
+                assert!(giving.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+                for _ in 0..yields % 5 {
+                    tokio::task::yield_now().await;
+                }
+                drop(giving);
             }
-            drop(giving);
-        }
-        bench.store.mark(key(2)).await.unwrap();
-        bench.store.close().await;
-        let again = bench.reopen().await;
-        assert_eq!(again.open_orders(key(1)).await.unwrap().len(), 30);
-        assert_eq!(again.request(key(1)).await.unwrap().unwrap().marks, 30);
+            bench.store.mark(key(2)).await.unwrap();
+            bench.store.close().await;
+            let again = bench.reopen().await;
+            assert_eq!(again.open_orders(key(1)).await.unwrap().len(), 30);
+            assert_eq!(again.request(key(1)).await.unwrap().unwrap().marks, 30);
+        })
+        .await;
     }
 
     #[tokio::test]
     async fn a_failing_work_leaves_nothing_behind() {
-        let bench = Bench::new().await;
-        let failed: Result<(), StoreError> = bench
-            .store
-            .inner
-            .writer
-            .run(|connection, _| {
-                Box::pin(async move {
-                    sqlx::query("INSERT INTO settings (name, value) VALUES ('half', 'done')")
-                        .execute(&mut *connection)
-                        .await?;
-                    Err(StoreError::Fenced)
+        on_both(async |bench| {
+            let failed: Result<(), StoreError> = bench
+                .store
+                .inner
+                .writer
+                .run(|connection, _| {
+                    Box::pin(async move {
+                        query("INSERT INTO settings (name, value) VALUES ('half', 'done')")
+                            .execute(&mut *connection)
+                            .await?;
+                        Err(StoreError::Fenced)
+                    })
                 })
-            })
-            .await;
-        assert!(matches!(failed, Err(StoreError::Fenced)));
-        assert_eq!(bench.store.setting("half").await.unwrap(), None);
+                .await;
+            assert!(matches!(failed, Err(StoreError::Fenced)));
+            assert_eq!(bench.store.setting("half").await.unwrap(), None);
+        })
+        .await;
     }
 
     #[tokio::test]
     async fn a_closed_store_says_so() {
-        let bench = Bench::new().await;
-        bench.store.close().await;
-        assert!(matches!(bench.store.mark(key(1)).await, Err(StoreError::Unavailable(_))));
-        assert!(matches!(bench.store.requests().await, Err(StoreError::Unavailable(_))));
+        on_both(async |bench| {
+            bench.store.close().await;
+            assert!(matches!(bench.store.mark(key(1)).await, Err(StoreError::Unavailable(_))));
+            assert!(matches!(bench.store.requests().await, Err(StoreError::Unavailable(_))));
+        })
+        .await;
     }
 }

@@ -14,6 +14,7 @@ mod ending;
 mod evidence;
 mod form_stories;
 mod harness;
+mod inventory;
 mod memory;
 mod patience;
 mod recovery;

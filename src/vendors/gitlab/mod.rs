@@ -92,6 +92,11 @@ impl GitLab {
         self.transport.clock_is_off()
     }
 
+    /// The instance's address, without a slash at its end.
+    pub fn address(&self) -> &str {
+        self.base.as_str().trim_end_matches('/')
+    }
+
     /// Whose token this is. Without a membership: that belongs to a project.
     pub async fn current_user(&self) -> Result<Account, VendorError> {
         let endpoint = built(CurrentUser::builder().build());

@@ -89,6 +89,11 @@ impl Session {
         Self { transport, base, login, clock, bearer: Mutex::new(None) }
     }
 
+    /// What we log in with.
+    pub(super) fn login(&self) -> &Login {
+        &self.login
+    }
+
     /// The `Authorization` for a call that begins now.
     pub(super) async fn authorization(&self) -> Result<HeaderValue, VendorError> {
         let Login::OAuth { client_id, client_secret, scope } = &self.login else {

@@ -21,6 +21,7 @@ use crate::domain::observed::ListedToken;
 use crate::secret::MintedSecret;
 
 mod audit_log;
+mod listing;
 mod login;
 mod oauth;
 mod oauth_shapes;

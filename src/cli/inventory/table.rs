@@ -1,0 +1,180 @@
+//! The inventory for people: a line a credential, its findings below it, and the sums; in 100 columns.
+
+use std::io::{self, Write};
+
+use jiff::Timestamp;
+
+use super::{Sums, Writes};
+use crate::domain::inventory::{Finding, LAST_DAY, LastUse, Line, ListedKind, days_left};
+use crate::domain::policy::Instance;
+
+/// What is left of 100 columns for the name.
+const NAME: usize = 34;
+const CREATOR: usize = 18;
+
+pub(super) struct Table<'w> {
+    out: &'w mut (dyn Write + Send),
+}
+
+impl<'w> Table<'w> {
+    pub(super) fn new(out: &'w mut (dyn Write + Send)) -> Self {
+        Self { out }
+    }
+}
+
+impl Writes for Table<'_> {
+    fn begin(&mut self, _: Timestamp) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn instance(&mut self, instance: &Instance) -> io::Result<()> {
+        writeln!(self.out, "{} ({})\n", instance.name, instance.url)?;
+        self.row(["", "KIND", "ID", "CREATED BY", "LAST USED", "NAME"])
+    }
+
+    fn line(&mut self, line: &Line) -> io::Result<()> {
+        let used = match line.last_use {
+            LastUse::At(at) => day(at),
+            LastUse::Never => "never".to_owned(),
+            LastUse::NotKnown => "not known".to_owned(),
+        };
+        let name = match (&line.identifier, line.client) {
+            (Some(identifier), _) => identifier.clone(),
+            (None, Some(client)) => format!("of client {client}"),
+            (None, None) => line.name.clone(),
+        };
+        let creator = creator(line);
+        let (id, standing) = (line.id.to_string(), line.standing.key().replace('_', " "));
+        let creator = fit(&creator, CREATOR);
+        self.row([&standing, kind(line.kind), &id, &creator, &used, &tail(&name)])?;
+        for finding in &line.findings {
+            writeln!(self.out, "           ! {}", self.words(*finding, line))?;
+        }
+        Ok(())
+    }
+
+    fn summary(&mut self, of: Sums<'_>) -> io::Result<()> {
+        let summary = of.summary;
+        let count = |kind| summary.listed.get(&kind).copied().unwrap_or_default();
+        let unread = |what: &str| summary.unreadable.iter().any(|list| list.what == what);
+        writeln!(self.out)?;
+        match summary.tokens_of_limit() {
+            Some((count, limit)) => writeln!(self.out, "API tokens: {count} of {limit}")?,
+            None => writeln!(self.out, "API tokens: not known")?,
+        }
+        for (what, kind) in
+            [("OAuth clients", ListedKind::OauthClient), ("OAuth tokens", ListedKind::OauthToken)]
+        {
+            let read = if unread(what) { ", and not all could be read" } else { "" };
+            writeln!(self.out, "{what}: {}{read}", count(kind))?;
+        }
+        let standings: Vec<String> = summary
+            .standings
+            .iter()
+            .map(|(standing, count)| format!("{} {count}", standing.key().replace('_', " ")))
+            .collect();
+        writeln!(self.out, "Of these: {}", standings.join(", "))?;
+        for (finding, count) in &summary.findings {
+            writeln!(self.out, "  {count:>5} {}: {}", finding.key(), finding.words())?;
+        }
+        for list in &summary.unreadable {
+            writeln!(self.out, "Could not be read: {}: {}.", list.what, list.why)?;
+        }
+        writeln!(
+            self.out,
+            "Zendesk ends every API token on {LAST_DAY}, {} days from now.\n\
+             The usage of a whole account has no public API; an admin sees it in the Admin Center, under\n\
+             Account > Usage > API: {}\n",
+            days_left(of.at),
+            of.usage()
+        )
+    }
+
+    fn end(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Table<'_> {
+    fn row(&mut self, cells: [&str; 6]) -> io::Result<()> {
+        let [standing, kind, id, creator, used, name] = cells;
+        let row = format!("{standing:<10} {kind:<12} {id:<10} {creator:<CREATOR$} {used:<10} {name}");
+        writeln!(self.out, "{}", row.trim_end())
+    }
+
+    #[expect(clippy::unused_self, reason = "words of this table")]
+    fn words(&self, finding: Finding, line: &Line) -> String {
+        match finding {
+            Finding::Renamed => {
+                format!("renamed: it was named {}", line.given_name.as_deref().unwrap_or_default())
+            }
+            Finding::Idle => {
+                format!(
+                    "idle: unused for {} days; Zendesk ends it after 30",
+                    line.idle_days.unwrap_or_default()
+                )
+            }
+            Finding::Zombie | Finding::Missing | Finding::SwitchedOff | Finding::IssueGone => {
+                let issue = line.issue.as_deref().unwrap_or_default();
+                format!("{}: {}: {issue}", finding.key(), finding.words())
+            }
+            other => format!("{}: {}", other.key(), other.words()),
+        }
+    }
+}
+
+fn kind(kind: ListedKind) -> &'static str {
+    match kind {
+        ListedKind::ApiToken => "API token",
+        ListedKind::OauthClient => "OAuth client",
+        ListedKind::OauthToken => "OAuth token",
+    }
+}
+
+fn creator(line: &Line) -> String {
+    match (&line.creator_name, line.creator) {
+        (Some(name), Some(id)) => format!("{} {id}", fit(name, CREATOR - 1 - id.to_string().len().min(12))),
+        (None, Some(id)) => id.to_string(),
+        (_, None) => "not known".to_owned(),
+    }
+}
+
+fn day(at: Timestamp) -> String {
+    at.to_zoned(jiff::tz::TimeZone::UTC).date().to_string()
+}
+
+/// At most so many letters, one line.
+fn fit(text: &str, width: usize) -> String {
+    let plain: String = text.chars().filter(|letter| !letter.is_control()).collect();
+    if plain.chars().count() <= width {
+        return plain;
+    }
+    let kept: String = plain.chars().take(width.saturating_sub(1)).collect();
+    format!("{kept}…")
+}
+
+/// The end of a name: of addresses, that is the part that tells them apart.
+fn tail(text: &str) -> String {
+    let plain: Vec<char> = text.chars().filter(|letter| !letter.is_control()).collect();
+    if plain.len() <= NAME {
+        return plain.into_iter().collect();
+    }
+    let kept: String = plain.iter().skip(plain.len() - (NAME - 1)).collect();
+    format!("…{kept}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn no_name_makes_a_line_wider_or_a_second_one(text in any::<String>()) {
+            for (cut, width) in [(fit(&text, CREATOR), CREATOR), (tail(&text), NAME)] {
+                prop_assert!(cut.chars().count() <= width);
+                prop_assert!(!cut.contains(char::is_control));
+            }
+        }
+    }
+}

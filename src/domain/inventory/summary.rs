@@ -1,0 +1,77 @@
+//! What an inventory comes to: how many of each, how near the limit, and what could not be read.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::{Finding, Line, ListedKind, Standing};
+
+/// The most API tokens of an account; one that had more keeps the larger limit. Source: "Managing API token access to
+/// the Zendesk API".
+const LIMITS: (usize, usize) = (256, 2048);
+
+/// The sums of one instance.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Summary {
+    /// How many are listed, by kind.
+    pub listed: BTreeMap<ListedKind, usize>,
+    /// How many of each standing.
+    pub standings: BTreeMap<Standing, usize>,
+    /// How many have each finding.
+    pub findings: BTreeMap<Finding, usize>,
+    /// The lists that could not be read, and why.
+    pub unreadable: Vec<Unreadable>,
+}
+
+/// A list that could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Unreadable {
+    /// Of what: `API tokens`.
+    pub what: &'static str,
+    /// Why, for people.
+    pub why: String,
+}
+
+impl Summary {
+    /// Counts one credential: a listed one by its kind and standing, and its findings in any case.
+    pub fn count(&mut self, line: &Line) {
+        if line.active.is_some() {
+            *self.listed.entry(line.kind).or_default() += 1;
+            *self.standings.entry(line.standing).or_default() += 1;
+        }
+        for finding in &line.findings {
+            self.found(*finding);
+        }
+    }
+
+    /// Counts a finding that belongs to no listed credential.
+    pub fn found(&mut self, finding: Finding) {
+        *self.findings.entry(finding).or_default() += 1;
+    }
+
+    /// Notes a list that could not be read: not empty, but unknown.
+    pub fn could_not_read(&mut self, what: &'static str, why: String) {
+        self.found(Finding::Unreadable);
+        self.unreadable.push(Unreadable { what, why });
+    }
+
+    /// How many API tokens there are, and how many there may be. `None` where the list could not be read.
+    pub fn tokens_of_limit(&self) -> Option<(usize, usize)> {
+        let count = *self.listed.get(&ListedKind::ApiToken)?;
+        Some((count, if count > LIMITS.0 { LIMITS.1 } else { LIMITS.0 }))
+    }
+
+    /// To be called once when the API tokens were all counted, even if there are none.
+    pub fn tokens_counted(&mut self) {
+        let count = *self.listed.entry(ListedKind::ApiToken).or_default();
+        let limit = if count > LIMITS.0 { LIMITS.1 } else { LIMITS.0 };
+        if count * 10 >= limit * 9 {
+            self.found(Finding::NearLimit);
+        }
+    }
+
+    /// Whether issues, ledger and Zendesk tell different stories.
+    pub fn differs(&self) -> bool {
+        self.findings.keys().any(|finding| finding.is_difference())
+    }
+}

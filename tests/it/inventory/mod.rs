@@ -1,0 +1,243 @@
+//! The inventory: what Zendesk lists against the ledger, the policy and the issues. Reading changes nothing.
+
+use countersign::cli::inventory::{Format, Wish, ended, report};
+use countersign::cli::{ExitStatus, Failure};
+use countersign::domain::inventory::{Finding, Line, ListedKind, Summary};
+use countersign::reconcile::inventory::take;
+use insta::assert_snapshot;
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+
+use crate::harness::House;
+
+const DAY: SignedDuration = SignedDuration::from_hours(24);
+
+/// An exception for the admin of the sandbox, and a target of the same.
+const EXCEPTIONS: &str = "\n[[instances.exceptions]]\nfor = \"person\"\npattern = \"Zendesk Admin - *\"\ncreators = [9002]\n\
+    [[instances.exceptions]]\nfor = \"target\"\npattern = \"Target - *\"\ncreators = [9001]\n";
+
+/// Puts the exceptions into the first instance.
+pub(crate) fn with_exceptions(text: &mut String) {
+    *text = text.replacen("\n[instances.login]", &format!("{EXCEPTIONS}\n[instances.login]"), 1);
+}
+
+impl House {
+    /// What `countersign inventory --instance global` writes.
+    pub(crate) async fn inventory(&self, format: Format) -> (String, Vec<Summary>) {
+        self.inventory_of("global", format).await.unwrap()
+    }
+
+    async fn inventory_of(&self, key: &str, format: Format) -> Result<(String, Vec<Summary>), Failure> {
+        let wish = Wish { instance: Some(key.to_owned()), format };
+        let mut out = Vec::new();
+        let summaries = report(&self.service().context, &wish, &mut out).await?;
+        let text = String::from_utf8(out).unwrap().replace(&self.sandbox.base_url(), "http://sandbox");
+        Ok((text, summaries))
+    }
+
+    /// The lines of the inventory, by their name.
+    pub(crate) async fn lines(&self) -> Vec<Value> {
+        let (text, _) = self.inventory(Format::Json).await;
+        let document: Value = serde_json::from_str(&text).unwrap();
+        document["instances"][0]["credentials"].as_array().unwrap().clone()
+    }
+
+    pub(crate) async fn standing(&self, name: &str) -> (String, Value) {
+        let lines = self.lines().await;
+        let line = lines.iter().find(|line| line["name"] == name);
+        let line = line.unwrap_or_else(|| panic!("no {name} in {lines:#?}"));
+        (line["standing"].as_str().unwrap().to_owned(), line["findings"].clone())
+    }
+
+    /// An admin changes a token by hand.
+    pub(crate) async fn changed_by_hand(&self, id: &Value, change: Value) {
+        let admin = &self.cast["instances"][0];
+        let text = |name: &str| admin[name].as_str().unwrap().to_owned();
+        let url = format!("{}/api/v2/api_tokens/{id}", text("url"));
+        let login = format!("{}/token", text("admin_email"));
+        let request = self.http.put(url).json(&json!({ "api_token": change }));
+        let answer = request.basic_auth(login, Some(text("admin_api_token"))).send().await.unwrap();
+        assert!(answer.status().is_success());
+    }
+}
+
+#[tokio::test]
+async fn every_credential_is_listed_for_what_it_is() {
+    let house = House::open_with(with_exceptions).await;
+    let iid = house.approved().await;
+    let orphan = house.url(iid).await.replace("/4", "/3");
+    house.made_by_hand(&orphan).await;
+    house.made_by_hand("Zendesk Admin - nightly sync").await;
+    house.made_by_hand("Target - not by the one it names").await;
+    house.clock.advance(DAY * 21);
+    let (text, summaries) = house.inventory(Format::Table).await;
+    assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
+    assert_snapshot!(text, @"
+    Zendesk Global (http://sandbox/zendesk/global)
+
+               KIND         ID         CREATED BY         LAST USED  NAME
+    foreign    API token    8101       Integration … 9001 never      Integration bot's own login
+               ! foreign: neither issued by a request nor an exception of the policy
+               ! never_used: never used
+               ! idle: unused for 111 days; Zendesk ends it after 30
+    foreign    API token    8102       Zendesk Admin 9002 2026-12-01 Admin's own scripts
+               ! foreign: neither issued by a request nor an exception of the policy
+               ! idle: unused for 21 days; Zendesk ends it after 30
+    ours       API token    10002      Integration … 9001 2026-12-01 …ompany/access-requests/-/issues/4
+               ! unclaimed: handed over, and never used since
+               ! idle: unused for 21 days; Zendesk ends it after 30
+    orphan     API token    10004      Zendesk Admin 9002 never      …ompany/access-requests/-/issues/3
+               ! orphan: named like an issued credential, but not in the ledger
+               ! never_used: never used
+               ! idle: unused for 21 days; Zendesk ends it after 30
+    exception  API token    10006      Zendesk Admin 9002 never      Zendesk Admin - nightly sync
+               ! never_used: never used
+               ! idle: unused for 21 days; Zendesk ends it after 30
+    foreign    API token    10008      Zendesk Admin 9002 never      Target - not by the one it names
+               ! foreign: neither issued by a request nor an exception of the policy
+               ! disguised: named like an exception, but created by somebody it does not name
+               ! never_used: never used
+               ! idle: unused for 21 days; Zendesk ends it after 30
+    own login  OAuth client 8001       9001               2026-12-22 countersign
+    own login  OAuth token  10010      9001               2026-12-22 of client 8001
+
+    API tokens: 6 of 256
+    OAuth clients: 1
+    OAuth tokens: 1
+    Of these: ours 1, own login 2, exception 1, orphan 1, foreign 3
+          1 orphan: named like an issued credential, but not in the ledger
+          3 foreign: neither issued by a request nor an exception of the policy
+          1 disguised: named like an exception, but created by somebody it does not name
+          1 unclaimed: handed over, and never used since
+          4 never_used: never used
+          6 idle: unused for 20 days or more; Zendesk ends API tokens after 30
+    Zendesk ends every API token on 2027-04-30, 129 days from now.
+    The usage of a whole account has no public API; an admin sees it in the Admin Center, under
+    Account > Usage > API: http://sandbox/zendesk/global/admin/
+    ");
+    assert!(!summaries[0].differs() || summaries[0].findings.contains_key(&Finding::Orphan));
+    house.leave().await;
+}
+
+#[tokio::test]
+async fn the_same_as_csv_is_safe_in_a_spreadsheet() {
+    let house = House::open().await;
+    house.made_by_hand("=HYPERLINK(\"https://evil.example\")").await;
+    let (text, _) = house.inventory(Format::Csv).await;
+    assert_snapshot!(text, @r#"
+    instance,kind,id,standing,exception,findings,name,identifier,client,creator,creator_name,active,created_at,last_used,idle_days,ends_at,issue,holder
+    global,api_token,8101,foreign,,foreign never_used idle,Integration bot's own login,,,9001,Integration bot,true,2026-09-02T09:00:00Z,never,90,,,
+    global,api_token,8102,foreign,,foreign,Admin's own scripts,,,9002,Zendesk Admin,true,2026-09-02T09:00:00Z,2026-12-01T09:00:00Z,0,,,
+    global,api_token,10001,foreign,,foreign never_used,"'=HYPERLINK(""https://evil.example"")",,,9002,Zendesk Admin,true,2026-12-01T09:00:00Z,never,0,,,
+    global,oauth_client,8001,own_login,,,countersign,countersign,,9001,,true,2026-09-02T09:00:00Z,2026-12-01T09:00:00Z,0,,,
+    global,oauth_token,10003,own_login,,,,,8001,9001,,true,2026-12-01T09:00:00Z,2026-12-01T09:00:00Z,0,2026-12-01T09:30:00Z,,
+    "#);
+    house.leave().await;
+}
+
+#[tokio::test]
+async fn what_is_live_by_the_ledger_and_not_at_zendesk_is_missed() {
+    let house = House::open().await;
+    let iid = house.approved().await;
+    let token = house.tokens(iid).await.remove(0);
+    let url = house.url(iid).await.replace(&house.sandbox.base_url(), "http://sandbox");
+    house.changed_by_hand(&token["id"], json!({"description": "mine now"})).await;
+    assert_eq!(house.standing("mine now").await, ("ours".to_owned(), json!(["renamed"])));
+    house.changed_by_hand(&token["id"], json!({"description": house.url(iid).await, "active": false})).await;
+    assert_eq!(house.standing(&url).await, ("ours".to_owned(), json!(["switched_off"])));
+    house.deleted_by_hand(&token["id"]).await;
+    assert_eq!(house.standing(&url).await, ("ours".to_owned(), json!(["missing"])));
+    house.leave().await;
+}
+
+#[tokio::test]
+async fn what_was_handed_over_and_never_used_is_unclaimed() {
+    let house = House::open().await;
+    let iid = house.approved().await;
+    let url = house.url(iid).await.replace(&house.sandbox.base_url(), "http://sandbox");
+    house.clock.advance(DAY * 8);
+    assert_eq!(house.standing(&url).await, ("ours".to_owned(), json!(["unclaimed"])));
+    let secret = House::secret_in(&house.messages("requester").await[0]);
+    assert!(house.works(&secret).await);
+    assert_eq!(house.standing(&url).await, ("ours".to_owned(), json!([])));
+    house.leave().await;
+}
+
+#[tokio::test]
+async fn a_list_that_cannot_be_read_is_never_called_empty() {
+    let house = House::open().await;
+    let iid = house.approved().await;
+    for (effect, why) in [("status:403", "our login may not see them"), ("status:500", "is not available")] {
+        house
+            .fault(json!({"vendor": "zendesk", "method": "GET", "path": "api_tokens", "effect": effect, "times": 0}))
+            .await;
+        let (text, summaries) = house.inventory(Format::Table).await;
+        assert!(text.contains("API tokens: not known") && text.contains(why), "{text}");
+        assert!(!summaries[0].findings.contains_key(&Finding::Missing), "{text}");
+        assert_eq!(ended(&summaries, &[]), ExitStatus::Unavailable);
+        assert_eq!(ended(&summaries, &[Finding::Unreadable]), ExitStatus::Found);
+        house.heal().await;
+    }
+    house.control("world", json!({"zendesk": {"global": {"api_token_access": false}}})).await;
+    let (text, _) = house.inventory(Format::Table).await;
+    assert!(text.contains("switched off for this account"), "{text}");
+    house.control("world", json!({"zendesk": {"global": {"api_token_access": true}}})).await;
+    house.has_exactly_one(iid).await;
+    house.leave().await;
+}
+
+#[tokio::test]
+async fn taking_the_inventory_changes_nothing_and_costs_one_list_of_tokens() {
+    let house = House::open().await;
+    house.approved().await;
+    let before = house.world();
+    let writes = || {
+        ["POST", "PUT", "DELETE"].map(|method| {
+            house.calls("zendesk", method, "/api/v2/") + house.calls("gitlab", method, "/api/v4/")
+        })
+    };
+    let (lists, written) = (house.calls("zendesk", "GET", "api_tokens"), writes());
+    let (_, summaries) = house.inventory(Format::Json).await;
+    assert_eq!(house.calls("zendesk", "GET", "api_tokens") - lists, 1);
+    assert_eq!(writes(), written);
+    assert_eq!(house.world()["zendesk"]["global"]["tokens"], before["zendesk"]["global"]["tokens"]);
+    assert_eq!(ended(&summaries, &[Finding::Orphan, Finding::Zombie]), ExitStatus::Done);
+    assert_eq!(ended(&summaries, &[Finding::Foreign]), ExitStatus::Found);
+    house.leave().await;
+}
+
+#[tokio::test]
+async fn t42_a_naming_exception_hides_nobody_it_does_not_name() {
+    let house = House::open_with(with_exceptions).await;
+    // The admin may have tokens of their own, and nobody else may, whatever they name theirs.
+    house.made_by_hand("Zendesk Admin - sync").await;
+    house.made_by_hand("Target - hidden").await;
+    assert_eq!(house.standing("Zendesk Admin - sync").await, ("exception".to_owned(), json!(["never_used"])));
+    let (standing, findings) = house.standing("Target - hidden").await;
+    assert_eq!((standing.as_str(), findings), ("foreign", json!(["foreign", "disguised", "never_used"])));
+    house.leave().await;
+}
+
+#[tokio::test]
+async fn thousands_of_credentials_cost_one_list_of_tokens_and_pages_of_a_hundred() {
+    let house = House::open().await;
+    let many = json!({"instance": "global", "api_tokens": 2046, "clients": 4999, "tokens_of_each_client": 1});
+    house.control("fill", many).await;
+    let calls = |path: &str| house.calls("zendesk", "GET", path);
+    let before = (calls("api_tokens"), calls("oauth/clients"), calls("oauth/tokens"));
+    // Lines are told one by one; only sums are kept of them.
+    let (mut lines, policy) = (0, house.service().context.policy().clone());
+    let mut tell = |_: &Line| lines += 1;
+    let summary = take(&house.service().context, &policy.instances[0], &mut tell).await.unwrap();
+    let listed = |kind| summary.listed[&kind];
+    assert_eq!(summary.tokens_of_limit(), Some((2048, 2048)));
+    assert_eq!(listed(ListedKind::OauthClient), 5000);
+    let tokens = listed(ListedKind::OauthToken);
+    assert!((4999..=5001).contains(&tokens), "{tokens}");
+    assert_eq!(lines, 2048 + 5000 + tokens);
+    assert_eq!(calls("api_tokens") - before.0, 1);
+    assert_eq!(calls("oauth/clients") - before.1, 50);
+    assert_eq!(calls("oauth/tokens") - before.2, tokens.div_ceil(100));
+    assert!(summary.findings.contains_key(&Finding::NearLimit));
+    house.leave().await;
+}
