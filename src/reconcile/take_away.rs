@@ -69,7 +69,7 @@ pub(super) async fn take_away(work: &mut Work<'_>, number: u32) -> Result<bool, 
 
 /// Before everybody else: what a vendor's budget still allows is for endings.
 async fn end(context: &Context, attempt: &mut Attempt, now: Timestamp) -> Result<Outcome, VendorError> {
-    gate::first(end_by_steps(context, attempt, now)).await
+    Box::pin(gate::first(end_by_steps(context, attempt, now))).await
 }
 
 async fn end_by_steps(
