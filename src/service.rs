@@ -18,7 +18,7 @@ use crate::clock::{SharedClock, SharedRandomness};
 use crate::config::{self, Config};
 use crate::directory::FileFaults;
 use crate::domain::form::Field;
-use crate::domain::policy::{Absence, Instance, OnIncomplete, Policy};
+use crate::domain::policy::{Absence, Brake, Ending, Instance, OnIncomplete, Policy};
 use crate::reconcile::{Context, Labels, Parts, Sweeper, Worker};
 use crate::shutdown;
 use crate::store::{Store, StoreError};
@@ -170,7 +170,12 @@ fn zendesk(config: &Config, transport: &Transport, clock: &SharedClock) -> BTree
 
 fn labels(config: &Config) -> Labels {
     let labels = config.labels.clone();
-    Labels { manager: labels.manager, provisioner: labels.provisioner, denied: labels.denied }
+    Labels {
+        manager: labels.manager,
+        provisioner: labels.provisioner,
+        denied: labels.denied,
+        revoke: labels.revoke,
+    }
 }
 
 /// The rules as configured.
@@ -195,6 +200,7 @@ pub fn policy(config: &Config, installation: &str) -> Policy {
         pending_max: days(config.policy.pending_max_days),
         minimum_access_level: config.policy.minimum_access_level,
         absence: absence(&config.absence),
+        ending: ending(&config.ending),
         instances: config.instances.iter().map(|instance| offered(instance, config)).collect(),
     }
 }
@@ -206,6 +212,17 @@ fn absence(config: &config::Absence) -> Absence {
         remind_after: days(config.remind_after_days),
         escalate_after: days(config.escalate_after_days),
         delegates: config.delegates.clone(),
+    }
+}
+
+fn ending(config: &config::Ending) -> Ending {
+    let hours = |hours: u32| (hours > 0).then(|| SignedDuration::from_hours(i64::from(hours)));
+    Ending {
+        remind_days_before: config.remind_days_before.clone(),
+        leavers_every: hours(config.leavers_every_hours),
+        requester_left: hours(config.requester_left_days.saturating_mul(24)),
+        manager_left: hours(config.manager_left_days.saturating_mul(24)),
+        brake: Brake { most: config.brake_count, percent: config.brake_percent },
     }
 }
 

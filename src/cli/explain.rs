@@ -64,6 +64,11 @@ fn tell(context: &Context, snapshot: &Snapshot, plan: &Plan) {
         status: &plan.status,
         manager_label: &context.labels().manager,
         provisioner_label: &context.labels().provisioner,
+        revoke_label: snapshot
+            .project
+            .pins
+            .as_ref()
+            .and_then(|pins| Some(pins.revoke.as_ref()?.name.as_str())),
         titles: &context.policy().titles,
         zone: &context.policy().zone,
     }));
@@ -83,6 +88,8 @@ fn tell(context: &Context, snapshot: &Snapshot, plan: &Plan) {
 fn words(action: &Action) -> String {
     match action {
         Action::Remind { .. } => "remind whoever is awaited, by Slack".to_owned(),
+        Action::Tell { to, .. } => format!("tell the person with GitLab id {to} by Slack"),
+        Action::EndUnderBrake { .. } => "end it, if the brake lets it".to_owned(),
         Action::RemoveLabel { name } => format!("take the label `{name}` off"),
         Action::CloseIssue => "close the issue".to_owned(),
         Action::Mint(mint) => {

@@ -72,6 +72,12 @@ pub(super) async fn notices(store: &Store) -> Result<Vec<String>, Failure> {
     if let Some(pause) = reconcile::paused(store).await? {
         lines.push(format!("Issuing is {}. `countersign resume` lets it go on.", super::pause::line(&pause)));
     }
+    let held = store.held_endings().await?.len();
+    if held > 0 {
+        lines.push(format!(
+            "The brake holds {held} endings back. Look at `countersign brake show`, then `countersign brake release`."
+        ));
+    }
     Ok(lines)
 }
 

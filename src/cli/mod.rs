@@ -5,6 +5,7 @@
 
 mod adopt;
 mod audit;
+mod brake;
 mod demo;
 mod directory;
 mod explain;
@@ -73,6 +74,9 @@ enum Command {
     },
     /// Treat an older issue as a request, or go on after another installation was noticed.
     Adopt(adopt::Arguments),
+    /// What is held back because too many would end at once.
+    #[command(subcommand)]
+    Brake(brake::Command),
     /// List every credential at Zendesk against the ledger and the naming standards. Reading changes nothing.
     Inventory(inventory::Arguments),
     /// The approval labels.
@@ -108,6 +112,7 @@ pub async fn run(arguments: Arguments) -> Result<ExitStatus, Failure> {
         Command::Pause(arguments) => pause::pause(arguments).await,
         Command::Resume { config } => pause::resume(config).await,
         Command::Adopt(arguments) => Box::pin(adopt::run(arguments)).await,
+        Command::Brake(command) => brake::run(command).await,
         Command::Inventory(arguments) => Box::pin(inventory::run(arguments)).await,
         Command::Labels(command) => labels::run(command).await,
         Command::Directory(command) => directory::run(command).await,

@@ -14,6 +14,8 @@ pub struct Labels {
     pub provisioner: String,
     /// A refusal by either; without it, closing the issue is the way to refuse.
     pub denied: Option<String>,
+    /// Has a credential taken away, if set by its requester, their manager or a provisioner.
+    pub revoke: String,
 }
 
 impl Labels {
@@ -21,8 +23,11 @@ impl Labels {
         let manager = reader.parsed("manager", title);
         let provisioner = reader.parsed("provisioner", title);
         let denied = reader.optional_parsed("denied", title);
-        refuse_clashes(reader, &[("manager", &manager), ("provisioner", &provisioner), ("denied", &denied)]);
-        Some(Self { manager: manager?, provisioner: provisioner?, denied })
+        let revoke = reader.parsed("revoke", title);
+        let labels =
+            [("manager", &manager), ("provisioner", &provisioner), ("denied", &denied), ("revoke", &revoke)];
+        refuse_clashes(reader, &labels);
+        Some(Self { manager: manager?, provisioner: provisioner?, denied, revoke: revoke? })
     }
 }
 

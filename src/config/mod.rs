@@ -9,6 +9,7 @@ mod absence;
 mod audit;
 mod clock;
 mod directory;
+mod ending;
 pub mod environment;
 mod exceptions;
 mod form;
@@ -35,6 +36,7 @@ pub use absence::Absence;
 pub use audit::Audit;
 pub use clock::Clock;
 pub use directory::{Directory, DirectorySource, FileForm, GitLabFile, Inactive, Ldap, Scim};
+pub use ending::Ending;
 pub use environment::Environment;
 pub use form::{Form, Titles};
 pub use gitlab::{GitLab, ProjectName, Webhook};
@@ -76,6 +78,8 @@ pub struct Config {
     pub policy: Policy,
     /// Who may stand in for a manager, and when people are reminded.
     pub absence: Absence,
+    /// What happens while a credential lives, and how many may end at once.
+    pub ending: Ending,
     /// Who people are and who manages them.
     pub directory: Directory,
     /// Where credentials are handed over.
@@ -136,6 +140,7 @@ impl Config {
         let form = reader.section("form", Form::read);
         let policy = reader.section("policy", Policy::read);
         let absence = reader.section("absence", Absence::read);
+        let ending = reader.section("ending", Ending::read);
         let directory = reader.section("directory", |reader| Directory::read(reader, origin));
         let slack = reader.section("slack", |reader| Slack::read(reader, origin));
         let instances = instances::read(reader, origin);
@@ -161,6 +166,7 @@ impl Config {
             form: form?,
             policy: policy?,
             absence: absence?,
+            ending: ending?,
             directory: directory?,
             slack: slack?,
             instances: instances?,

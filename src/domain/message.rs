@@ -50,6 +50,11 @@ pub fn reminder(issue_url: &str) -> Message {
         "An access request waits for your approval: {issue_url}\nThe comment there says what would be issued. If you \
          agree, apply the label it names; if not, close the issue."
     );
+    plain(text)
+}
+
+/// A message without a secret: the same text in the notification and in the conversation.
+pub fn plain(text: String) -> Message {
     let mut json = String::from(r#"[{"type":"section","text":{"type":"plain_text","emoji":false,"text":"#);
     push_json(&mut json, &text);
     json.push_str("}}]");

@@ -14,12 +14,14 @@ pub mod ids;
 pub mod inventory;
 pub mod message;
 pub mod naming;
+pub mod notice;
 pub mod observed;
 pub mod phase;
 pub mod plan;
 pub mod policy;
 pub mod record;
 pub mod recovery;
+pub mod revocation;
 pub mod snapshot;
 pub mod terms;
 #[cfg(test)]

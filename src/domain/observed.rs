@@ -119,6 +119,8 @@ pub struct ListedToken {
     pub active: bool,
     /// When, if said.
     pub created_at: Option<Timestamp>,
+    /// When it was last used, if said. Nothing said is "not known", never "never used".
+    pub last_used: Option<Timestamp>,
 }
 
 /// An OAuth client in Zendesk's list. Its secret is dropped unread.

@@ -4,6 +4,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::ids::UserId;
+use super::record::Sign;
+use super::snapshot::Role;
 
 /// The phases of the rules. `since` is when the phase was entered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -120,6 +122,20 @@ pub enum EndReason {
         /// Their words.
         why: String,
     },
+    /// Somebody who may put the label on that revokes.
+    RevokedByLabel {
+        /// Who.
+        by: UserId,
+        /// Their user name at that time.
+        username: String,
+    },
+    /// Somebody it rests on left, and did not come back in time.
+    Left {
+        /// Which of them.
+        who: Role,
+        /// How it was seen.
+        sign: Sign,
+    },
     /// It was found gone at Zendesk.
     FoundGone,
 }
@@ -186,6 +202,13 @@ pub enum WithdrawReason {
     },
     /// Nobody decided in time.
     TooLong,
+    /// Somebody who may put the label on that revokes before anything was handed over.
+    RevokedByLabel {
+        /// Who.
+        by: UserId,
+        /// Their user name at that time.
+        username: String,
+    },
     /// Somebody ran `countersign revoke` before anything was issued.
     Revoked {
         /// Their words.

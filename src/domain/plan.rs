@@ -6,8 +6,9 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::ids::{CredentialId, UserId};
+use super::phase::EndReason;
 use super::record::{Attempt, Record};
-use super::snapshot::Pause;
+use super::snapshot::{Doubt, Pause, Successor};
 use super::terms::Terms;
 
 /// What follows from one look.
@@ -36,6 +37,20 @@ pub enum Action {
     Remind {
         /// Whom, by GitLab id.
         to: Vec<UserId>,
+    },
+    /// Tell one person something by Slack, once.
+    Tell {
+        /// Which of the record's notices.
+        place: usize,
+        /// Whom, by GitLab id.
+        to: UserId,
+        /// What.
+        text: String,
+    },
+    /// End an active credential, if the brake lets it.
+    EndUnderBrake {
+        /// Why.
+        why: EndReason,
     },
     /// Take a label off the issue.
     RemoveLabel {
@@ -116,6 +131,12 @@ pub struct Status {
     pub removals_capped: bool,
     /// An earlier credential must be gone before anything new can begin.
     pub waits_for_gone: bool,
+    /// It cannot be told whether the label that revokes counts.
+    pub revocation_unknown: Option<Doubt>,
+    /// Requests that extend this one.
+    pub successors: Vec<Successor>,
+    /// When the credential of each who left is taken away, in the order of the record; `None`: it is only told.
+    pub leavers_end: Vec<Option<Timestamp>>,
     /// User names, to show.
     pub names: std::collections::BTreeMap<UserId, String>,
 }

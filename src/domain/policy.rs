@@ -36,6 +36,8 @@ pub struct Policy {
     pub minimum_access_level: i64,
     /// Who may stand in for a manager, and when people are reminded.
     pub absence: Absence,
+    /// What happens while a credential lives, and how many may end at once.
+    pub ending: Ending,
     /// The Zendesk accounts.
     pub instances: Vec<Instance>,
 }
@@ -51,6 +53,39 @@ pub struct Absence {
     pub escalate_after: Option<SignedDuration>,
     /// Who stands in for whom, and when.
     pub delegates: Vec<Delegate>,
+}
+
+/// What happens while a credential lives, and how many may end at once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ending {
+    /// Its holder is reminded so many days before the end.
+    pub remind_days_before: Vec<u32>,
+    /// How often it is asked whether the people behind an active credential are still here; `None`: never.
+    pub leavers_every: Option<SignedDuration>,
+    /// From seeing that its holder left to taking it away; `None`: it is only told.
+    pub requester_left: Option<SignedDuration>,
+    /// The same of the manager who approved it.
+    pub manager_left: Option<SignedDuration>,
+    /// How many may end within an hour for a reason that concerns many.
+    pub brake: Brake,
+}
+
+/// More than this many within an hour, or more than this share of those that live, are held back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Brake {
+    /// How many.
+    pub most: u32,
+    /// How many in a hundred.
+    pub percent: u32,
+}
+
+impl Ending {
+    /// Nobody is reminded and nobody is asked about.
+    pub fn quiet() -> Self {
+        let brake = Brake { most: 5, percent: 20 };
+        let (leavers_every, requester_left, manager_left) = (None, None, None);
+        Self { remind_days_before: Vec::new(), leavers_every, requester_left, manager_left, brake }
+    }
 }
 
 impl Absence {
@@ -118,6 +153,8 @@ pub struct Pins {
     pub provisioner: Pin,
     /// A label that denies, if there is one.
     pub denied: Option<Pin>,
+    /// A label that has a credential taken away; `None` until it is pinned.
+    pub revoke: Option<Pin>,
 }
 
 /// One label.

@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use super::form::Fault;
 use super::ids::{CredentialId, EventId, IssueId, LabelId, NoteId, SlackUserId, UserId, ZendeskUserId};
+use super::notice::Notice;
 use super::phase::Phase;
-use super::snapshot::Doubt;
+use super::snapshot::{Doubt, Role};
 use super::terms::{Difference, Digest, Kind, Terms};
 
 /// A request, as remembered.
@@ -49,6 +50,18 @@ pub struct Record {
     /// Reminders sent in this generation.
     #[serde(default)]
     pub reminders: Vec<Reminder>,
+    /// The label that revokes: what was spent, and why the last one did not count.
+    #[serde(default)]
+    pub revocation: Slot,
+    /// What people were told while the credential lives.
+    #[serde(default)]
+    pub notices: Vec<Notice>,
+    /// Whoever the credential rests on and seems to have left.
+    #[serde(default)]
+    pub leavers: Vec<Leaver>,
+    /// When it was last asked whether they are still here.
+    #[serde(default)]
+    pub people_seen_at: Option<Timestamp>,
     /// The last comment of whoever said no.
     #[serde(default)]
     pub last_words: Option<String>,
@@ -68,6 +81,36 @@ pub struct Reminder {
     pub to: Vec<UserId>,
     /// When.
     pub at: Timestamp,
+}
+
+/// Somebody an active credential rests on, and who seems to have left.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Leaver {
+    /// Which of them.
+    pub who: Role,
+    /// Their account.
+    pub person: UserId,
+    /// How it was seen.
+    pub sign: Sign,
+    /// When it was first seen.
+    pub since: Timestamp,
+    /// The brake holds the ending back.
+    #[serde(default)]
+    pub held: bool,
+}
+
+/// How it was seen that somebody left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sign {
+    /// The directory says so.
+    DirectoryInactive,
+    /// The directory does not know them, and knows the other one.
+    NotInDirectory,
+    /// The GitLab account is blocked or deactivated.
+    AccountInactive,
+    /// The GitLab account does not exist, and the other one's does.
+    NoAccount,
 }
 
 /// One of the two approvals.
@@ -152,6 +195,8 @@ pub enum RefusalReason {
     NotTheManager,
     /// Not a provisioner of the instance.
     NotAProvisioner,
+    /// Neither the requester nor their manager nor a provisioner: may not have it taken away.
+    MayNotRevoke,
     /// Gave the manager's approval already.
     SamePerson,
     /// The manager's approval must come first.

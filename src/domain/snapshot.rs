@@ -60,6 +60,10 @@ pub struct Snapshot {
     pub orders: Vec<Order>,
     /// What is listed at the instance, where this look needs to know.
     pub listing: Option<Result<Vec<ListedToken>, Doubt>>,
+    /// Whether the people behind an active credential are still here, where this look asked.
+    pub people: Option<People>,
+    /// Requests that extend this one and were handed over, oldest first.
+    pub successors: Vec<Successor>,
     /// The attempt whose secret this process holds.
     pub in_hand: Option<u32>,
 }
@@ -73,6 +77,46 @@ pub struct Pause {
     pub by: String,
     /// Since when.
     pub since: Timestamp,
+}
+
+/// Whether the people behind an active credential are still here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct People {
+    /// Who has it.
+    pub requester: Presence,
+    /// Who approved it as the manager.
+    pub manager: Presence,
+}
+
+/// What the directory and GitLab say of one person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Presence {
+    /// The directory.
+    pub directory: Standing,
+    /// Their GitLab account.
+    pub account: Standing,
+}
+
+/// What one source says of one person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// There, and active.
+    Here,
+    /// There, and switched off.
+    Inactive,
+    /// Not to be found.
+    Absent,
+    /// It could not be told.
+    Unknown,
+}
+
+/// A request that extends another one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Successor {
+    /// Its address.
+    pub url: String,
+    /// When its credential ends.
+    pub ends_at: Timestamp,
 }
 
 /// The project of an issue.
@@ -278,6 +322,13 @@ impl Vendor {
             Self::Slack => "Slack",
             Self::Directory => "the directory",
         }
+    }
+}
+
+impl Doubt {
+    /// Whether it could not be asked, in contrast to an answer that does not help.
+    pub fn is_unasked(&self) -> bool {
+        matches!(self, Self::DirectoryUnreachable | Self::Unreachable { .. } | Self::RefusesUs { .. })
     }
 }
 

@@ -38,6 +38,7 @@ pub(crate) const ENDS: &str = "2027-03-02T00:00:00Z";
 
 pub(crate) const MANAGER_LABEL: &str = "manager-approved";
 pub(crate) const PROVISIONER_LABEL: &str = "provisioner-approved";
+pub(crate) const REVOKE_LABEL: &str = "revoke";
 pub(crate) const DENIED_LABEL: &str = "denied";
 
 pub(crate) fn time(text: &str) -> Timestamp {
@@ -107,6 +108,7 @@ pub(crate) fn policy() -> Policy {
         pending_max: jiff::SignedDuration::from_hours(30 * 24),
         minimum_access_level: 15,
         absence: crate::domain::policy::Absence::none(),
+        ending: crate::domain::policy::Ending::quiet(),
         instances: vec![
             instance("global", "Zendesk Global", vec![PROVISIONER, MANAGER]),
             instance("government", "Zendesk US Government", vec![]),
@@ -120,6 +122,7 @@ pub(crate) fn pins() -> Pins {
         manager: pin(1, MANAGER_LABEL),
         provisioner: pin(2, PROVISIONER_LABEL),
         denied: Some(pin(3, DENIED_LABEL)),
+        revoke: Some(pin(4, REVOKE_LABEL)),
     }
 }
 
@@ -187,6 +190,7 @@ pub(crate) fn token(id: i64) -> ListedToken {
         creator: Some(ZendeskUserId(500)),
         active: true,
         created_at: Some(time("2026-12-01T09:00:05Z")),
+        last_used: None,
     }
 }
 
@@ -261,6 +265,11 @@ impl Look {
     /// The label that denies is put on.
     pub(crate) fn denied(self, by: UserId, at: &str) -> Self {
         self.label(&pins().denied.expect("the tests pin one"), by, at)
+    }
+
+    /// The label that revokes is put on.
+    pub(crate) fn revoked(self, by: UserId, at: &str) -> Self {
+        self.label(&pins().revoke.expect("the tests pin one"), by, at)
     }
 
     pub(crate) fn label(mut self, pin: &Pin, by: UserId, at: &str) -> Self {
@@ -368,7 +377,8 @@ impl Look {
             match action {
                 Action::RemoveLabel { name } => {
                     let pins = pins();
-                    let pin = [pins.manager, pins.provisioner].into_iter().find(|pin| pin.name == *name);
+                    let all = [Some(pins.manager), Some(pins.provisioner), pins.revoke];
+                    let pin = all.into_iter().flatten().find(|pin| pin.name == *name);
                     self = self.unlabel(&pin.expect("only these are taken off"), OURSELVES, &at);
                 }
                 Action::CloseIssue => {
@@ -487,6 +497,8 @@ fn sound() -> Snapshot {
         attempts: Vec::new(),
         orders: Vec::new(),
         listing: Some(Ok(Vec::new())),
+        people: None,
+        successors: Vec::new(),
         in_hand: None,
     }
 }

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::context::Context;
 use super::observe::Observation;
-use super::{entries, mint, remind, take_away};
+use super::{brake, entries, mint, remind, take_away};
 use crate::domain::phase::{Closing, Phase};
 use crate::domain::plan::{Action, Event, Plan};
 use crate::domain::record::{Attempt, AttemptState, Record, TakeAwayReason};
@@ -46,6 +46,7 @@ impl<'a> Work<'a> {
         if same && plan.attempts.is_empty() && plan.orders_done.is_empty() && plan.events.is_empty() {
             return Ok(());
         }
+        let before = self.claim.record.clone();
         let (attempts, orders_done) = (plan.attempts.clone(), plan.orders_done.clone());
         self.write(Change {
             attempts,
@@ -53,7 +54,8 @@ impl<'a> Work<'a> {
             audit: entries(self.claim, &plan.events),
             ..Change::default()
         })
-        .await
+        .await?;
+        brake::forget(self, before.as_ref()).await
     }
 
     /// Writes down what an action led to.
@@ -92,6 +94,8 @@ impl<'a> Work<'a> {
                     remind::remind(self, to).await;
                     false
                 }
+                Action::Tell { place, to, text } => remind::tell_once(self, *place, (*to, text)).await?,
+                Action::EndUnderBrake { why } => brake::end(self, why).await?,
                 Action::RemoveLabel { name } => self.remove_label(name).await,
                 Action::CloseIssue => self.close_issue().await?,
                 Action::Mint(mint) => mint::mint(self, mint).await?,
@@ -245,6 +249,8 @@ pub(super) fn put_off(attempt: &mut Attempt, now: Timestamp, after: Option<Signe
 fn name(action: &Action) -> &'static str {
     match action {
         Action::Remind { .. } => "remind",
+        Action::Tell { .. } => "tell",
+        Action::EndUnderBrake { .. } => "end_under_brake",
         Action::RemoveLabel { .. } => "remove_label",
         Action::CloseIssue => "close_issue",
         Action::Mint(_) => "mint",

@@ -6,6 +6,7 @@
 use serde_json::json;
 
 use super::context::Context;
+use super::parties;
 use crate::domain::approval::last_event;
 use crate::domain::form;
 use crate::domain::ids::{ProjectId, UserId};
@@ -22,11 +23,7 @@ pub(super) async fn find(context: &Context, snapshot: &mut Snapshot, issue: &Iss
     let Some(pins) = snapshot.project.pins.clone() else { return };
     let on_issue: Vec<&Pin> = all(&pins).filter(|pin| issue.labels.contains(&pin.name)).collect();
     if !on_issue.is_empty() {
-        match pins_hold(context, snapshot.key.project, &pins).await {
-            Ok(true) => {}
-            Ok(false) => snapshot.project.pins = None,
-            Err(_) => (snapshot.project.pins, snapshot.project.pins_doubt) = (None, Some(UNREACHABLE)),
-        }
+        trust_or_doubt(context, snapshot, &pins).await;
     }
     for pin in on_issue {
         let Some(LabelEvent { actor: Some(actor), .. }) = last_event(snapshot, pin) else { continue };
@@ -37,6 +34,31 @@ pub(super) async fn find(context: &Context, snapshot: &mut Snapshot, issue: &Iss
         }
     }
     said_no(context, snapshot, issue, &pins).await;
+}
+
+/// Where a label may count, the pins are only those that still hold.
+async fn trust_or_doubt(context: &Context, snapshot: &mut Snapshot, pins: &Pins) {
+    match pins_hold(context, snapshot.key.project, pins).await {
+        Ok(true) => {}
+        Ok(false) => snapshot.project.pins = None,
+        Err(_) => (snapshot.project.pins, snapshot.project.pins_doubt) = (None, Some(UNREACHABLE)),
+    }
+}
+
+/// Who put the label on that revokes, and what makes them somebody who may, for what the ledger alone rules.
+pub(super) async fn find_revoker(context: &Context, snapshot: &mut Snapshot, issue: &Issue) {
+    let Some(pins) = snapshot.project.pins.clone() else { return };
+    let Some(pin) = pins.revoke.as_ref().filter(|pin| issue.labels.contains(&pin.name)) else { return };
+    trust_or_doubt(context, snapshot, &pins).await;
+    let Some(LabelEvent { actor: Some(actor), .. }) = last_event(snapshot, pin) else { return };
+    let actor = *actor;
+    account(context, snapshot, actor).await;
+    let issued = snapshot.record.as_ref().and_then(|record| record.issued.clone());
+    let Some(terms) = issued else { return };
+    if let Some(instance) = context.policy.instance(&terms.instance) {
+        in_groups(context, snapshot, instance, actor).await;
+    }
+    parties::find_manager_of(context, snapshot, terms.beneficiary).await;
 }
 
 async fn account(context: &Context, snapshot: &mut Snapshot, actor: UserId) {
@@ -50,6 +72,10 @@ async fn account(context: &Context, snapshot: &mut Snapshot, actor: UserId) {
 /// Whether a person is in one of the groups whose members are provisioners of the form's instance.
 async fn group(context: &Context, snapshot: &mut Snapshot, issue: &Issue, person: UserId) {
     let Some(instance) = instance(context, issue) else { return };
+    in_groups(context, snapshot, instance, person).await;
+}
+
+async fn in_groups(context: &Context, snapshot: &mut Snapshot, instance: &Instance, person: UserId) {
     let mut found = Ok(None);
     for path in &instance.provisioner_groups {
         let today = context.now().to_zoned(jiff::tz::TimeZone::UTC).date();
@@ -87,7 +113,7 @@ async fn said_no(context: &Context, snapshot: &mut Snapshot, issue: &Issue, pins
 
 /// The pinned labels of a project, one after the other.
 pub fn all(pins: &Pins) -> impl Iterator<Item = &Pin> {
-    [&pins.manager, &pins.provisioner].into_iter().chain(&pins.denied)
+    [&pins.manager, &pins.provisioner].into_iter().chain(&pins.denied).chain(&pins.revoke)
 }
 
 /// Whether each pinned label still has the title it was pinned with, and no other label has it. A change is kept.

@@ -51,6 +51,8 @@ pub struct Labels {
     pub provisioner: String,
     /// The one that denies.
     pub denied: Option<String>,
+    /// The one that revokes.
+    pub revoke: String,
 }
 
 /// Everything a reconcile may touch.

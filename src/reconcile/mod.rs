@@ -8,10 +8,12 @@
 mod act;
 mod adopt;
 mod approvers;
+mod brake;
 mod context;
 mod hand;
 mod inspect;
 pub mod inventory;
+mod life;
 mod mint;
 mod observe;
 mod parties;
@@ -35,6 +37,7 @@ use seen::settled;
 
 pub use adopt::{AdoptError, adopt_all};
 pub use approvers::{all as all_pins, trust_labels};
+pub use brake::ask as ask_brake;
 pub use context::{Context, Labels, Parts};
 pub use inspect::inspect;
 pub use observe::{Observation, halted, look_only, observe};

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use super::context::Context;
 use super::pause::paused;
-use super::{approvers, parties};
+use super::{approvers, life, parties};
 use crate::domain::comment::{Seal, fingerprint, read_seal};
 use crate::domain::form::carries_marker;
 use crate::domain::ids::{IssueId, IssueKey, NoteId, UserId};
@@ -58,6 +58,7 @@ pub enum Comment {
 pub async fn observe(context: &Context, claim: &Claim) -> Result<Observation, StoreError> {
     let mut snapshot = remembered(context, Memory::of(claim)).await?;
     let (comment, seals) = look_or_doubt(context, &mut snapshot).await;
+    life::find(context, &mut snapshot).await;
     for seal in seals {
         recognise_twin(context, &mut snapshot, seal).await?;
     }
@@ -70,6 +71,7 @@ pub async fn look_only(context: &Context, key: IssueKey) -> Result<Snapshot, Sto
     let (adopted, record) = row.map_or((false, None), |row| (row.adopted, row.record));
     let mut snapshot = remembered(context, Memory { key, adopted, record }).await?;
     look_or_doubt(context, &mut snapshot).await;
+    life::find(context, &mut snapshot).await;
     Ok(snapshot)
 }
 
@@ -136,6 +138,8 @@ async fn remembered(context: &Context, claim: Memory) -> Result<Snapshot, StoreE
         comment_changed: false,
         last_words: None,
         listing: None,
+        people: None,
+        successors: Vec::new(),
         in_hand: context.hand.attempt(claim.key),
     })
 }
@@ -153,7 +157,7 @@ async fn look(context: &Context, snapshot: &mut Snapshot) -> Result<(Comment, Ve
         approvers::find(context, snapshot, &issue).await;
         parties::find(context, snapshot, &issue).await;
     } else {
-        snapshot.parties.names = names_of_record(context, snapshot).await;
+        approvers::find_revoker(context, snapshot, &issue).await;
     }
     snapshot.issue = IssueView::Seen(Box::new(issue));
     snapshot.clock_is_off = context.gitlab.clock_is_off();
@@ -234,7 +238,7 @@ fn only_the_issue_is_gone<T>(answer: Result<T, VendorError>) -> Result<T, Vendor
 }
 
 /// Whether approvals may matter in this look. From minting on, the ledger alone counts.
-fn is_undecided(snapshot: &Snapshot) -> bool {
+pub(super) fn is_undecided(snapshot: &Snapshot) -> bool {
     let over = |record: &Record| {
         matches!(
             record.phase,
@@ -280,9 +284,9 @@ fn our_seal(snapshot: &Snapshot, note: &Note) -> Option<Seal> {
 
 /// Whether a label is on that this look may take for an approval.
 fn may_count(snapshot: &Snapshot, issue: &Issue) -> bool {
-    let pins = snapshot.project.pins.as_ref();
-    is_undecided(snapshot)
-        && pins.is_some_and(|pins| approvers::all(pins).any(|pin| carries(issue, Some(pin))))
+    let Some(pins) = &snapshot.project.pins else { return false };
+    let any = || approvers::all(pins).any(|pin| carries(issue, Some(pin)));
+    if is_undecided(snapshot) { any() } else { carries(issue, pins.revoke.as_ref()) }
 }
 
 /// GitLab's own notes on a move or a clone.
@@ -295,12 +299,6 @@ fn origin(notes: &[Note]) -> Origin {
         (false, false) if says("promoted") => Origin::Moved,
         (false, false) => Origin::Here,
     }
-}
-
-async fn names_of_record(context: &Context, snapshot: &Snapshot) -> BTreeMap<UserId, String> {
-    let terms = snapshot.record.as_ref().and_then(|record| record.issued.as_ref());
-    let people: Vec<UserId> = terms.map(|terms| terms.beneficiary).into_iter().collect();
-    context.names(snapshot.key.project, &people).await
 }
 
 /// Our own comment, written by another installation or by a later state of this one: nothing is issued any more.

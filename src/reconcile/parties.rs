@@ -32,6 +32,14 @@ pub(super) async fn find(context: &Context, snapshot: &mut Snapshot, issue: &Iss
     name_everybody(context, snapshot, issue).await;
 }
 
+/// Who has it by the ledger, and their manager now.
+pub(super) async fn find_manager_of(context: &Context, snapshot: &mut Snapshot, person: UserId) {
+    let asking = Asking { context, freshness: Freshness::Now };
+    let beneficiary = asking.beneficiary(person, None).await;
+    snapshot.parties.manager = asking.manager(&beneficiary).await;
+    snapshot.parties.beneficiary = beneficiary.map(|found| found.person);
+}
+
 /// What decides whether something is minted is read anew for it.
 fn freshness(snapshot: &Snapshot, issue: &Issue) -> Freshness {
     if carries_provisioners(snapshot, issue) { Freshness::Now } else { Freshness::Cached }

@@ -19,7 +19,7 @@ pub(super) async fn write(
     if !matches!(seen.snapshot.issue, IssueView::Seen(_)) || seen.comment == Comment::Unknown {
         return Ok(());
     }
-    let body = body(work, status);
+    let body = body(work, seen, status);
     match &seen.comment {
         Comment::Found { body: present, id } if unsealed(present) == body => {
             keep(work, StatusNote { id: *id, written: Some(fingerprint(present)) }).await
@@ -36,7 +36,12 @@ pub(super) async fn write(
     }
 }
 
-fn body(work: &Work<'_>, status: &Status) -> String {
+/// Its pinned title; none while nobody pinned it.
+fn revoke_label(seen: &Observation) -> Option<&str> {
+    seen.snapshot.project.pins.as_ref()?.revoke.as_ref().map(|pin| pin.name.as_str())
+}
+
+fn body(work: &Work<'_>, seen: &Observation, status: &Status) -> String {
     let context = work.context;
     render(&View {
         record: &work.record,
@@ -44,6 +49,7 @@ fn body(work: &Work<'_>, status: &Status) -> String {
         status,
         manager_label: &context.labels.manager,
         provisioner_label: &context.labels.provisioner,
+        revoke_label: revoke_label(seen),
         titles: &context.policy.titles,
         zone: &context.policy.zone,
     })

@@ -9,6 +9,7 @@
 
 mod attempts;
 mod audit;
+mod brake;
 mod chain;
 mod commit;
 mod connect;
@@ -43,6 +44,7 @@ use std::sync::Arc;
 use tokio::sync::{Notify, mpsc};
 
 pub use audit::{Entry, Head, StoredEntry};
+pub use brake::{BrakeAnswer, HeldEnding, MassEnding};
 pub use commit::Change;
 pub use connect::Location;
 pub use error::StoreError;

@@ -50,8 +50,8 @@ impl Store {
                 let query = query(
                     "INSERT INTO projects (id, manager_label_id, manager_label_name,
                          provisioner_label_id, provisioner_label_name, denied_label_id, denied_label_name,
-                         path, set_up_at)
-                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+                         revoke_label_id, revoke_label_name, path, set_up_at)
+                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
                      ON CONFLICT (id) DO UPDATE SET path = excluded.path",
                 );
                 bind(query, project.id, project.pins)
@@ -72,7 +72,8 @@ impl Store {
                 let query = query(
                     "UPDATE projects SET manager_label_id = $2, manager_label_name = $3,
                          provisioner_label_id = $4, provisioner_label_name = $5,
-                         denied_label_id = $6, denied_label_name = $7
+                         denied_label_id = $6, denied_label_name = $7,
+                         revoke_label_id = $8, revoke_label_name = $9
                      WHERE id = $1",
                 );
                 match bind(query, project, pins).execute(connection).await? {
@@ -99,9 +100,10 @@ impl Store {
     }
 }
 
-/// The project is `$1`, its pins are `$2` to `$7`.
+/// The project is `$1`, its pins are `$2` to `$9`.
 fn bind(query: Query, project: ProjectId, pins: Pins) -> Query {
     let (denied_id, denied_name) = pins.denied.map(|pin| (pin.id.0, pin.name)).unzip();
+    let (revoke_id, revoke_name) = pins.revoke.map(|pin| (pin.id.0, pin.name)).unzip();
     query
         .bind(project.0)
         .bind(pins.manager.id.0)
@@ -110,13 +112,17 @@ fn bind(query: Query, project: ProjectId, pins: Pins) -> Query {
         .bind(pins.provisioner.name)
         .bind(denied_id)
         .bind(denied_name)
+        .bind(revoke_id)
+        .bind(revoke_name)
 }
 
 fn read(row: &Row) -> Result<Project, StoreError> {
     let reading = Reading::new(row, "projects");
     let pin = |id, name| Ok::<_, StoreError>(Pin { id: LabelId(reading.get(id)?), name: reading.get(name)? });
-    let has_denied = reading.get::<Option<i64>>("denied_label_id")?.is_some();
-    let denied = if has_denied { Some(pin("denied_label_id", "denied_label_name")?) } else { None };
+    let optional = |id, name| match reading.get::<Option<i64>>(id)? {
+        Some(_) => pin(id, name).map(Some),
+        None => Ok(None),
+    };
     Ok(Project {
         id: ProjectId(reading.get("id")?),
         path: reading.get("path")?,
@@ -124,7 +130,8 @@ fn read(row: &Row) -> Result<Project, StoreError> {
         pins: Pins {
             manager: pin("manager_label_id", "manager_label_name")?,
             provisioner: pin("provisioner_label_id", "provisioner_label_name")?,
-            denied,
+            denied: optional("denied_label_id", "denied_label_name")?,
+            revoke: optional("revoke_label_id", "revoke_label_name")?,
         },
         swept_to: reading.time_if_any("swept_to")?,
         swept_at: reading.time_if_any("swept_at")?,
@@ -149,7 +156,12 @@ mod tests {
 
     fn pins(first: i64) -> Pins {
         let pin = |id: i64| Pin { id: LabelId(id), name: format!("label {id}") };
-        Pins { manager: pin(first), provisioner: pin(first + 1), denied: Some(pin(first + 2)) }
+        Pins {
+            manager: pin(first),
+            provisioner: pin(first + 1),
+            denied: Some(pin(first + 2)),
+            revoke: Some(pin(first + 3)),
+        }
     }
 
     fn project(path: &str, pins: Pins) -> NewProject {
@@ -176,7 +188,7 @@ mod tests {
         on_both(async |bench| {
             assert!(bench.store.pin_labels(ProjectId(7), pins(1)).await.is_err());
             bench.store.set_up_project(project("path", pins(1))).await.unwrap();
-            let without = Pins { denied: None, ..pins(4) };
+            let without = Pins { denied: None, revoke: None, ..pins(4) };
             bench.store.pin_labels(ProjectId(7), without.clone()).await.unwrap();
             assert_eq!(bench.store.projects().await.unwrap()[0].pins, without);
         })

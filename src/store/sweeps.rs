@@ -244,7 +244,7 @@ mod tests {
 
     async fn set_up(bench: &Bench) -> Project {
         let pin = |id: i64| Pin { id: LabelId(id), name: format!("label {id}") };
-        let pins = Pins { manager: pin(1), provisioner: pin(2), denied: None };
+        let pins = Pins { manager: pin(1), provisioner: pin(2), denied: None, revoke: None };
         let project = NewProject { id: ProjectId(7), path: "path".to_owned(), pins };
         bench.store.set_up_project(project).await.unwrap();
         watched(bench).await

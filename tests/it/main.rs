@@ -15,6 +15,7 @@ mod evidence;
 mod form_stories;
 mod harness;
 mod inventory;
+mod life;
 mod memory;
 mod patience;
 mod recovery;

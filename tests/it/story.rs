@@ -23,12 +23,12 @@ async fn two_people_countersign_and_the_requester_gets_a_token_named_with_the_is
     [the secret]
     Use it as the password of basic authentication, with YOUR_EMAIL/token as the user name. It works until 2026-12-31, end of the day (2027-01-01 00:00 UTC). It can act as any user of the account: keep it in a password manager, never in code or in an issue. It cannot be shown again; delete this message once you have stored it.
     ");
-    assert_snapshot!(house.comment(iid).await, @"
+    assert_snapshot!(house.comment(iid).await, @r#"
     #### Access request: Active
 
     @robin has the credential; it came as a Slack direct message.
 
-    From here on, editing, closing, reopening or relabelling this issue changes nothing about it. To have it taken away early, ask an operator (`countersign revoke`).
+    From here on, editing, closing, reopening or relabelling this issue changes nothing about it. To have it taken away early, the requester, the manager or a provisioner puts the label ~"revoke" on, or an operator runs `countersign revoke`.
 
     1. **Form**: ✓ complete
     1. **Manager**: ✓ approved by @kim, 2026-12-01 09:01 UTC (terms `…`)
@@ -46,7 +46,7 @@ async fn two_people_countersign_and_the_requester_gets_a_token_named_with_the_is
     - Why admin access is needed: `The export reads tickets of all groups.`
 
     **Any holder of an API token can act as any user of that account, admins included.** Approve it only if that is needed.
-    ");
+    "#);
     assert_eq!(house.phase(iid).await, "active");
     house.leave().await;
 }

@@ -119,7 +119,9 @@ impl Setup<'_> {
             ),
         ];
         let denied = labels.denied.iter().map(|name| (name, "The manager or a provisioner says no."));
-        for (name, description) in wanted.into_iter().chain(denied) {
+        let revoke =
+            (&labels.revoke, "The requester, the manager or a provisioner has the credential taken away.");
+        for (name, description) in wanted.into_iter().chain(denied).chain([revoke]) {
             let there = present.iter().any(|label| label.name == *name);
             if !there && !self.dry_run {
                 let color = "#1f75cb";
@@ -139,7 +141,7 @@ impl Setup<'_> {
         let store = load::store_at(self.config, self.clock.clone()).await?;
         let known = store.projects().await?.into_iter().find(|known| known.id == self.project.id);
         if let Some(known) = known {
-            return self.still_pinned(&known.pins, lines).await;
+            return self.still_pinned(&store, known.pins, lines).await;
         }
         if !self.dry_run {
             let pins = pins(self.gitlab, self.project.id, &self.config.labels).await?;
@@ -150,9 +152,19 @@ impl Setup<'_> {
         Ok(())
     }
 
-    async fn still_pinned(&self, known: &Pins, lines: &mut Vec<String>) -> Result<(), Failure> {
+    async fn still_pinned(&self, store: &Store, known: Pins, lines: &mut Vec<String>) -> Result<(), Failure> {
+        if self.dry_run && known.revoke.is_none() {
+            self.line(lines, "label that revokes", "pinned");
+            return Ok(());
+        }
         let now = pins(self.gitlab, self.project.id, &self.config.labels).await?;
-        if now == *known {
+        // It came with a later release: the others are still what a person pinned.
+        if known.revoke.is_none() && (Pins { revoke: now.revoke.clone(), ..known.clone() }) == now {
+            pin(store, self.project, now).await?;
+            self.line(lines, "label that revokes", "pinned");
+            return Ok(());
+        }
+        if now == known {
             self.line(lines, "pinned labels", UNCHANGED);
             return Ok(());
         }
@@ -183,7 +195,8 @@ pub(super) async fn pins(gitlab: &GitLab, project: ProjectId, labels: &Labels) -
         }
     };
     let (manager, provisioner) = (one(&labels.manager)?, one(&labels.provisioner)?);
-    Ok(Pins { manager, provisioner, denied: labels.denied.as_ref().map(one).transpose()? })
+    let revoke = Some(one(&labels.revoke)?);
+    Ok(Pins { manager, provisioner, denied: labels.denied.as_ref().map(one).transpose()?, revoke })
 }
 
 /// Pins labels, and watches the project from now on if it was not watched before.

@@ -3,6 +3,7 @@
 //! It says where the request stands, who did what when, what is awaited from whom, what would be issued and
 //! when it ends. `words` has the sentences, `seal` the last line that ties the comment to the audit chain.
 
+mod life;
 mod seal;
 #[cfg(test)]
 mod tests;
@@ -38,6 +39,8 @@ pub struct View<'a> {
     pub manager_label: &'a str,
     /// Title of the provisioner's label.
     pub provisioner_label: &'a str,
+    /// Title of the label that revokes, once it is pinned.
+    pub revoke_label: Option<&'a str>,
     /// The titles of the form's fields.
     pub titles: &'a Titles,
     /// The zone in which days end.
@@ -139,6 +142,9 @@ fn remarks(body: &mut String, view: &View<'_>) {
         if let Some(last) = &slot.last_refusal {
             remark(body, view, last, (label, role));
         }
+    }
+    if let (Some(last), Some(label)) = (&view.record.revocation.last_refusal, view.revoke_label) {
+        let _ = writeln!(body, "> {}\n", life::not_revoked(last, label, view));
     }
     for attempt in view.attempts.iter().filter(|attempt| attempt.generation == view.record.generation) {
         if let Some(words) = words::attempt(attempt, view.record) {

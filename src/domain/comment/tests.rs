@@ -6,7 +6,8 @@ use crate::domain::phase::{BlockReason, EndReason, Phase};
 use crate::domain::record::{Attempt, AttemptState, TakeAwayReason};
 use crate::domain::snapshot::{Doubt, OrderKind, Origin, Role};
 use crate::domain::testing::{
-    AUTHOR, ENDS, Look, MANAGER, MANAGER_LABEL, PROVISIONER_LABEL, STRANGER, attempt, form, time,
+    AUTHOR, ENDS, Look, MANAGER, MANAGER_LABEL, PROVISIONER_LABEL, REVOKE_LABEL, STRANGER, attempt, form,
+    time,
 };
 
 const NOW: &str = "2026-12-01T09:00:00Z";
@@ -27,6 +28,7 @@ fn comment(look: &Look) -> String {
         status: &plan.status,
         manager_label: MANAGER_LABEL,
         provisioner_label: PROVISIONER_LABEL,
+        revoke_label: Some(REVOKE_LABEL),
         titles: &look.policy.titles,
         zone: &look.policy.zone,
     })
@@ -268,12 +270,12 @@ fn delivering() {
 #[test]
 fn active_whatever_the_issue_says_by_now() {
     let says = comment(&active());
-    insta::assert_snapshot!(says, @"
+    insta::assert_snapshot!(says, @r#"
     #### Access request: Active
 
     @user10 has the credential; it came as a Slack direct message.
 
-    From here on, editing, closing, reopening or relabelling this issue changes nothing about it. To have it taken away early, ask an operator (`countersign revoke`).
+    From here on, editing, closing, reopening or relabelling this issue changes nothing about it. To have it taken away early, the requester, the manager or a provisioner puts the label ~"revoke" on, or an operator runs `countersign revoke`.
 
     1. **Form**: ✓ complete
     1. **Manager**: ✓ approved by @user20, 2026-12-01 08:10 UTC (terms `bbf3c309e55f`)
@@ -291,7 +293,7 @@ fn active_whatever_the_issue_says_by_now() {
     - Why admin access is needed: `The export reads every ticket`
 
     **Any holder of an API token can act as any user of that account, admins included.** Approve it only if that is needed.
-    ");
+    "#);
     let edited = active().edited(&[(Field::Purpose, "something else")], LATER).closed(AUTHOR);
     assert_eq!(comment(&edited), says);
 }

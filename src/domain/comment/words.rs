@@ -1,6 +1,6 @@
 //! The sentences of the comment: what happened, what it means, what to do.
 
-use super::{View, closed_for_faults, stubborn};
+use super::{View, closed_for_faults, life, stubborn};
 use crate::domain::phase::{BlockReason, DenyReason, EndReason, Phase, RefuseReason, WithdrawReason};
 use crate::domain::record::{Attempt, AttemptState, Record, RefusalReason, Reminder};
 use crate::domain::snapshot::{Doubt, Role, Vendor};
@@ -18,7 +18,7 @@ pub fn next_step(view: &View<'_>) -> Vec<String> {
         Phase::Delivering { .. } => {
             vec!["The credential is made and on its way by Slack direct message.".to_owned()]
         }
-        Phase::Active { .. } => active(view),
+        Phase::Active { .. } => life::active(view),
         Phase::Ending { why, .. } => ending(view, why),
         Phase::Ended { why, found_gone, .. } => vec![ended(why, *found_gone)],
         Phase::Blocked { why, .. } => vec![blocked(why, view)],
@@ -179,19 +179,8 @@ fn issuing(view: &View<'_>, since: jiff::Timestamp) -> String {
     }
 }
 
-fn active(view: &View<'_>) -> Vec<String> {
-    let who = view.terms().map_or("the requester".to_owned(), |terms| view.mention(terms.beneficiary));
-    let mut paragraphs = vec![format!("{who} has the credential; it came as a Slack direct message.")];
-    paragraphs.push(
-        "From here on, editing, closing, reopening or relabelling this issue changes nothing about it. To have it taken \
-         away early, ask an operator (`countersign revoke`)."
-            .to_owned(),
-    );
-    paragraphs
-}
-
 fn ending(view: &View<'_>, why: &EndReason) -> Vec<String> {
-    let mut paragraphs = vec![format!("{} The credential is being taken away.", end_reason(why))];
+    let mut paragraphs = vec![format!("{} The credential is being taken away.", life::end_reason(why))];
     if let Some(attempt) = stubborn(view) {
         paragraphs.push(format!(
             "Zendesk has not let go of it in {} tries. It is tried again until it is seen to be gone.",
@@ -209,16 +198,8 @@ fn ended(why: &EndReason, found_gone: bool) -> String {
     };
     format!(
         "{} {gone}. To ask for a new one, reopen this issue: both approvals are then needed anew.",
-        end_reason(why)
+        life::end_reason(why)
     )
-}
-
-fn end_reason(why: &EndReason) -> String {
-    match why {
-        EndReason::Due => "Its end date came.".to_owned(),
-        EndReason::Revoked { why } => format!("It was revoked: {}.", text::quote(why)),
-        EndReason::FoundGone => "It was no longer there.".to_owned(),
-    }
 }
 
 fn blocked(why: &BlockReason, view: &View<'_>) -> String {
@@ -297,6 +278,9 @@ fn withdrawn(why: &WithdrawReason, view: &View<'_>) -> String {
             "Closed before it was decided. Reopening begins anew.".to_owned()
         }
         WithdrawReason::TooLong => "Nobody decided in time. Reopening begins anew.".to_owned(),
+        WithdrawReason::RevokedByLabel { username, .. } => {
+            format!("Taken back by @{username} with the label that revokes, before anything was handed over.")
+        }
         WithdrawReason::Revoked { why } => {
             format!("Taken back by an operator before anything was handed over: {}.", text::quote(why))
         }
@@ -339,6 +323,7 @@ pub fn refusal(why: &RefusalReason, role: &str, view: &View<'_>) -> String {
                 view.mentions(&view.status.provisioners)
             )
         }
+        RefusalReason::MayNotRevoke => life::who_may_revoke(view),
         RefusalReason::SamePerson => "the two approvals must come from two people.".to_owned(),
         RefusalReason::ManagerFirst => {
             format!("{manager} approves first. Then put it on again.")

@@ -97,12 +97,12 @@ impl Draft<'_> {
         }
     }
 
-    fn actor_name(&self, event: Option<EventId>) -> Option<String> {
+    pub(super) fn actor_name(&self, event: Option<EventId>) -> Option<String> {
         let event = self.snapshot.events.iter().find(|one| Some(one.id) == event)?;
         self.username(event.actor?)
     }
 
-    fn remove_label(&mut self, pin: &Pin) {
+    pub(super) fn remove_label(&mut self, pin: &Pin) {
         let hour_ago = self.now.saturating_sub(SignedDuration::from_hours(1)).unwrap_or(self.now);
         self.record.removals.retain(|at| *at > hour_ago);
         if self.record.removals.len() < REMOVALS_AN_HOUR {

@@ -10,8 +10,16 @@ use crate::domain::record::{Attempt, AttemptState, Slot, TakeAwayReason};
 use crate::domain::snapshot::IssueView;
 
 impl Draft<'_> {
-    pub(super) fn active(&mut self, ends_at: jiff::Timestamp) {
-        if ends_at <= self.now { self.end(EndReason::Due) } else { self.look_at(ends_at) }
+    pub(super) fn active(&mut self, since: jiff::Timestamp, ends_at: jiff::Timestamp) {
+        if ends_at <= self.now {
+            return self.end(EndReason::Due);
+        }
+        self.look_at(ends_at);
+        let issued = self.record.issued.as_ref().and_then(|terms| self.policy.instance(&terms.instance));
+        self.status.provisioners = issued.map(|one| one.provisioners.clone()).unwrap_or_default();
+        self.remind_of_the_end(since, ends_at);
+        self.watch_people(since);
+        self.send_notices();
     }
 
     fn end(&mut self, why: EndReason) {
@@ -85,7 +93,11 @@ impl Draft<'_> {
         self.record.manager = Slot::above(watermark);
         self.record.provisioner = Slot::above(watermark);
         self.record.issued = None;
+        self.record.revocation = Slot::above(watermark);
         self.record.reminders.clear();
+        self.record.notices.clear();
+        self.record.leavers.clear();
+        self.record.people_seen_at = None;
         self.record.last_words = None;
         self.event("generation.begun", json!({"generation": self.record.generation, "watermark": watermark}));
         self.enter(Phase::New);

@@ -8,10 +8,16 @@ mod approvals;
 mod attempts;
 mod endings;
 mod evidence;
+mod leavers;
+mod notices;
 mod reminders;
+mod revocation;
 #[cfg(test)]
 mod tests;
 mod undecided;
+
+pub use leavers::{people_behind, wants_people};
+pub use notices::wants_last_use;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
@@ -19,7 +25,7 @@ use serde_json::json;
 use super::form::carries_marker;
 use super::ids::EventId;
 use super::observed::Issue;
-use super::phase::{BlockReason, Closing, EndReason, Phase, RefuseReason, WithdrawReason};
+use super::phase::{BlockReason, EndReason, Phase, RefuseReason, WithdrawReason};
 use super::plan::{Action, Event, Plan, Status};
 use super::policy::Policy;
 use super::record::{Attempt, Record, Slot};
@@ -39,6 +45,7 @@ pub fn decide(snapshot: &Snapshot, policy: &Policy, now: Timestamp) -> Plan {
     };
     let mut draft = Draft::new(snapshot, policy, now, record);
     draft.orders();
+    draft.revoked_by_label();
     draft.notice_loss();
     draft.settle_attempts();
     draft.move_phase();
@@ -72,6 +79,10 @@ fn new_record(issue: &Issue, now: Timestamp) -> Record {
         doubts: Vec::new(),
         attempt_floor: 0,
         reminders: Vec::new(),
+        revocation: Slot::default(),
+        notices: Vec::new(),
+        leavers: Vec::new(),
+        people_seen_at: None,
         last_words: None,
         note: None,
     }
@@ -116,6 +127,7 @@ impl<'a> Draft<'a> {
         };
         draft.status.halted = snapshot.halted.is_some();
         draft.status.paused.clone_from(&snapshot.paused);
+        draft.status.successors.clone_from(&snapshot.successors);
         if snapshot.record.is_none() {
             let detail = json!({"url": draft.record.url, "author": draft.record.author});
             draft.event("request.seen", detail);
@@ -159,23 +171,8 @@ impl<'a> Draft<'a> {
     }
 
     fn revoke(&mut self, order: &Order) {
-        let (since, why) = (self.now, order.why.clone());
-        match self.record.phase {
-            // What it has is taken away with the other attempts.
-            Phase::Active { .. } => self.enter(Phase::Ending { since, why: EndReason::Revoked { why } }),
-            Phase::Ending { .. }
-            | Phase::Ended { .. }
-            | Phase::Refused { .. }
-            | Phase::Denied { .. }
-            | Phase::Withdrawn { .. } => {}
-            _ => {
-                self.enter(Phase::Withdrawn {
-                    since,
-                    why: WithdrawReason::Revoked { why },
-                    closing: Closing::Wanted,
-                });
-            }
-        }
+        let why = order.why.clone();
+        self.end_at_a_word(EndReason::Revoked { why: why.clone() }, WithdrawReason::Revoked { why });
     }
 
     fn retry(&mut self) {
@@ -191,7 +188,7 @@ impl<'a> Draft<'a> {
 
     fn move_phase(&mut self) {
         match self.record.phase.clone() {
-            Phase::Active { ends_at, .. } => self.active(ends_at),
+            Phase::Active { since, ends_at } => self.active(since, ends_at),
             Phase::Ending { .. } => self.ending(),
             Phase::Ended { .. } | Phase::Denied { .. } | Phase::Withdrawn { .. } => self.over(),
             Phase::Refused { .. } => {}
@@ -250,6 +247,8 @@ impl<'a> Draft<'a> {
         {
             self.look_in(IDLE);
         }
+        let ends = self.record.leavers.iter().map(|leaver| self.taken_away_at(leaver));
+        self.status.leavers_end = ends.collect();
         let before = &self.snapshot.attempts;
         let changed =
             |attempt: &Attempt| before.iter().find(|one| one.number == attempt.number) != Some(attempt);

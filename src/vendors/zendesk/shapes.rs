@@ -78,6 +78,9 @@ struct Token {
     user_id: Option<ZendeskUserId>,
     active: bool,
     created_at: Option<Timestamp>,
+    /// Documented by name only: whatever else it may be is "not known", and never a reason not to read the list.
+    #[serde(default, alias = "last_used_at")]
+    last_used: Option<serde_json::Value>,
 }
 
 impl List {
@@ -96,6 +99,7 @@ impl From<Token> for ListedToken {
             creator: token.user_id,
             active: token.active,
             created_at: token.created_at,
+            last_used: token.last_used.and_then(|value| value.as_str()?.parse().ok()),
         }
     }
 }

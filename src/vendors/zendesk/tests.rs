@@ -49,7 +49,10 @@ async fn the_list_drops_both_token_fields() {
     let body = r#"{"api_tokens":[
         {"id":201,"user_id":101,"user_name":"A","description":"Legacy","active":true,
          "created_at":"2025-01-01T00:00:00Z","last_used":null,"visible_token":"sec","token":"secret-access-token"},
-        {"id":202,"user_id":101,"description":"Old","active":false}]}"#;
+        {"id":202,"user_id":101,"description":"Old","active":false},
+        {"id":203,"active":true,"last_used":"2026-12-01T08:00:00Z"},
+        {"id":204,"active":true,"last_used_at":"2026-12-01T08:00:00Z"},
+        {"id":205,"active":true,"last_used":1796000000}]}"#;
     let (zendesk, log) = account(200, body);
     let tokens = zendesk.list_api_tokens().await.unwrap();
     let first = ListedToken {
@@ -58,9 +61,12 @@ async fn the_list_drops_both_token_fields() {
         creator: Some(ZendeskUserId(101)),
         active: true,
         created_at: Some("2025-01-01T00:00:00Z".parse().unwrap()),
+        last_used: None,
     };
     assert_eq!(tokens[0], first);
     assert!(!tokens[1].active && tokens[1].created_at.is_none());
+    let used: Vec<bool> = tokens.iter().map(|token| token.last_used.is_some()).collect();
+    assert_eq!(used, [false, false, true, true, false], "whatever else it may be is not known");
     assert!(!format!("{tokens:?}").contains("secret-access-token"));
     assert_eq!(lines(&log), ["GET /zendesk/api/v2/api_tokens?include_users=true"]);
 }

@@ -120,7 +120,12 @@ impl House {
 
     /// A whole request up to the second approval, each step looked at.
     pub(crate) async fn approved(&self) -> i64 {
-        let iid = self.opens("requester", &Form::default().text()).await;
+        self.approved_form(&Form::default()).await
+    }
+
+    /// The same with a form of one's own.
+    pub(crate) async fn approved_form(&self, form: &Form) -> i64 {
+        let iid = self.opens("requester", &form.text()).await;
         self.settle().await;
         self.manager_approves(iid).await;
         self.provisioner_approves(iid).await;
@@ -194,6 +199,11 @@ impl House {
             messages.extend(history["messages"].as_array().unwrap().iter().cloned());
         }
         messages
+    }
+
+    /// Whether a message hands a secret over.
+    pub(crate) fn has_secret(message: &Value) -> bool {
+        message["blocks"].as_array().unwrap().iter().any(|block| block["type"] == "rich_text")
     }
 
     /// The secret in a message.

@@ -2,6 +2,7 @@
 
 mod approvals;
 mod ledger;
+mod life;
 mod oracle;
 mod properties;
 mod table;

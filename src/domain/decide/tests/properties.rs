@@ -9,12 +9,13 @@ use proptest::test_runner::{Config, TestRunner};
 use super::oracle::Oracle;
 use crate::domain::form::Field;
 use crate::domain::ids::{EventId, UserId};
+use crate::domain::notice::About;
 use crate::domain::observed::Edit;
 use crate::domain::phase::{BlockReason, Closing, EndReason, Phase, WithdrawReason};
 use crate::domain::plan::{Action, Plan};
-use crate::domain::policy::Pin;
-use crate::domain::record::{Attempt, AttemptState, TakeAwayReason};
-use crate::domain::snapshot::{Doubt, IssueView, OrderKind, Vendor};
+use crate::domain::policy::{Ending, Pin, Policy};
+use crate::domain::record::{Attempt, AttemptState, Record, TakeAwayReason};
+use crate::domain::snapshot::{Doubt, IssueView, OrderKind, People, Presence, Standing, Vendor};
 use crate::domain::testing::{
     AUTHOR, ENDS, Look, MANAGER, OURSELVES, PROVISIONER, STRANGER, attempt, form, intended, mints, pins,
     policy, time,
@@ -45,6 +46,12 @@ enum Happens {
     Approved,
     /// A label is there or not there, and no event says why.
     Shown(bool, bool),
+    /// The label that revokes is put on.
+    Revoked(UserId),
+    /// It is handed over, and then somebody is seen to have left for so many days.
+    Left(u8, i64),
+    /// The people behind an active credential are asked about.
+    People(u8, u8),
     Doubt(u8, bool),
     Account(UserId, u8),
     Configured(u8),
@@ -74,6 +81,9 @@ fn happens() -> impl Strategy<Value = Happens> {
         1 => any::<bool>().prop_map(Happens::Unlabelled),
         6 => Just(Happens::Approved),
         1 => (any::<bool>(), any::<bool>()).prop_map(|(first, there)| Happens::Shown(first, there)),
+        1 => person().prop_map(Happens::Revoked),
+        2 => (0..4_u8, 1..5_i64).prop_map(|(who, days)| Happens::Left(who, days)),
+        3 => (0..5_u8, 0..5_u8).prop_map(|(requester, manager)| Happens::People(requester, manager)),
         2 => (0..7_u8, prop::bool::weighted(0.4)).prop_map(|(which, there)| Happens::Doubt(which, there)),
         2 => (person(), 0..8_u8).prop_map(|(who, what)| Happens::Account(who, what)),
         1 => (0..4_u8).prop_map(Happens::Configured),
@@ -87,6 +97,30 @@ fn happens() -> impl Strategy<Value = Happens> {
         1 => (0..11_usize, prop::collection::vec(0..10_usize, 0..4)).prop_map(|(phase, ledger)| Happens::Odd(phase, ledger)),
         12 => prop::bool::weighted(0.8).prop_map(Happens::Look),
     ]
+}
+
+/// The shipped policy of what happens while a credential lives.
+fn lively() -> Policy {
+    let days = |days: i64| Some(SignedDuration::from_hours(24 * days));
+    let ending = Ending {
+        remind_days_before: vec![14, 3, 1],
+        leavers_every: days(1),
+        requester_left: days(3),
+        manager_left: days(30),
+        ..Ending::quiet()
+    };
+    Policy { ending, ..policy() }
+}
+
+fn presence(which: u8) -> Presence {
+    let (directory, account) = match which {
+        0 => (Standing::Here, Standing::Here),
+        1 => (Standing::Inactive, Standing::Here),
+        2 => (Standing::Here, Standing::Inactive),
+        3 => (Standing::Absent, Standing::Absent),
+        _ => (Standing::Unknown, Standing::Unknown),
+    };
+    Presence { directory, account }
 }
 
 fn state(index: usize) -> AttemptState {
@@ -137,6 +171,7 @@ struct Counts {
     labelled_in_vain: Cell<u32>,
     generations: Cell<u32>,
     active: Cell<u32>,
+    under_brake: Cell<u32>,
 }
 
 fn more(count: &Cell<u32>) {
@@ -145,7 +180,7 @@ fn more(count: &Cell<u32>) {
 
 impl<'c> History<'c> {
     fn new(counts: &'c Counts) -> Self {
-        let look = Look::at("2026-12-01T09:00Z");
+        let look = Look::at("2026-12-01T09:00Z").with(|look| look.policy = lively());
         Self { look, variant: 0, oracle: Oracle::default(), hidden: None, counts }
     }
 
@@ -196,6 +231,12 @@ impl<'c> History<'c> {
                     self.look.issue().labels.push(pin.name);
                 }
             }
+            Happens::Revoked(by) if visible => self.change(|look| look.revoked(*by, &at)),
+            Happens::Left(who, days) => self.left(*who, *days)?,
+            Happens::People(requester, manager) => {
+                let (requester, manager) = (presence(*requester), presence(*manager));
+                self.look.snapshot.people = Some(People { requester, manager });
+            }
             Happens::Doubt(which, there) => self.doubt(*which, *there),
             Happens::Account(who, what) => self.account(*who, *what),
             Happens::Configured(what) => self.configure(*what),
@@ -212,6 +253,17 @@ impl<'c> History<'c> {
             _ => {}
         }
         Ok(())
+    }
+
+    fn left(&mut self, who: u8, days: i64) -> Result<(), TestCaseError> {
+        self.happen(&Happens::Approved)?;
+        self.attempt(5);
+        self.happen(&Happens::People(who, 0))?;
+        for _ in 0..=days {
+            self.looked(true)?;
+            self.pass(86_400);
+        }
+        self.looked(true)
     }
 
     fn doubt(&mut self, which: u8, there: bool) {
@@ -261,7 +313,7 @@ impl<'c> History<'c> {
             0 => "https://other.example".clone_into(&mut instance.url),
             1 => instance.provisioners.clear(),
             2 => instance.provisioners.push(STRANGER),
-            _ => self.look.policy = policy(),
+            _ => self.look.policy = lively(),
         }
     }
 
@@ -354,12 +406,20 @@ impl<'c> History<'c> {
         let before = self.look.snapshot.record.as_ref().map(|record| record.phase.clone());
         let Some(Phase::Active { ends_at, .. }) = before else { return Ok(()) };
         more(&self.counts.active);
-        let revoked = self.look.snapshot.orders.iter().any(|order| order.kind == OrderKind::Revoke);
+        let ordered = self.look.snapshot.orders.iter().any(|order| order.kind == OrderKind::Revoke);
+        let revoked = ordered || self.revoked_by_label();
+        self.ends_for_leavers_alone(plan)?;
         let after = plan.record.as_ref().map(|record| record.phase.clone());
         if revoked || ends_at <= self.look.now {
             prop_assert!(matches!(after, Some(Phase::Ending { .. } | Phase::Ended { .. })), "{after:?}");
         } else {
             prop_assert_eq!(after, before);
+            let reminders = |record: &Record| {
+                record.notices.iter().filter(|one| matches!(one.about, About::End { .. })).count()
+            };
+            let counted = |record: Option<&Record>| record.map_or(0, reminders);
+            let new = counted(plan.record.as_ref()) - counted(self.look.snapshot.record.as_ref());
+            prop_assert!(new <= 1, "reminded twice at once");
             let live = |number: &u32| {
                 self.look.snapshot.attempts.iter().any(|one| one.number == *number && one.is_live())
             };
@@ -369,6 +429,53 @@ impl<'c> History<'c> {
                 .any(|action| matches!(action, Action::TakeAway { attempt } if live(attempt)));
             prop_assert!(!taken, "an active credential was taken away");
         }
+        Ok(())
+    }
+
+    /// Whoever may put the label on that revokes has done so, and that is known.
+    fn revoked_by_label(&self) -> bool {
+        let snapshot = &self.look.snapshot;
+        let (IssueView::Seen(issue), Some(record), Some(pins)) =
+            (&snapshot.issue, &snapshot.record, &snapshot.project.pins)
+        else {
+            return false;
+        };
+        let pin = pins.revoke.as_ref().expect("the tests pin one");
+        let last =
+            snapshot.events.iter().filter(|event| event.label == Some(pin.id)).max_by_key(|event| event.id);
+        let spent = record.watermark.max(record.revocation.watermark);
+        let Some(event) = last.filter(|event| event.added && event.id > spent) else { return false };
+        let Some(actor) = event.actor.filter(|_| issue.labels.contains(&pin.name)) else { return false };
+        let fit = snapshot
+            .accounts
+            .get(&actor)
+            .is_some_and(|account| account.as_ref().is_ok_and(|account| account.active && !account.bot));
+        let issued = record.issued.as_ref().map(|terms| terms.instance.clone());
+        let provisioners = self.look.policy.instances.iter().find(|one| Some(&one.key) == issued.as_ref());
+        let approved = record.manager.bound.as_ref().is_some_and(|bound| bound.actor == actor);
+        let is_manager = snapshot.parties.manager.as_ref().is_ok_and(|one| one.id == actor);
+        let provisions = provisioners.is_some_and(|one| one.provisioners.contains(&actor));
+        fit && (actor == AUTHOR || approved || is_manager || provisions)
+    }
+
+    /// Leaving alone never ends anything at once: the brake is asked, and only after the wait and on a sight, not a doubt.
+    fn ends_for_leavers_alone(&self, plan: &Plan) -> Result<(), TestCaseError> {
+        let asks = plan.actions.iter().any(|action| matches!(action, Action::EndUnderBrake { .. }));
+        if !asks {
+            return Ok(());
+        }
+        more(&self.counts.under_brake);
+        let people =
+            self.look.snapshot.people.expect("nobody was asked about, and somebody was taken for gone");
+        let record = self.look.snapshot.record.as_ref().expect("an active request is remembered");
+        let wait = SignedDuration::from_hours(3 * 24);
+        let waited = record.leavers.iter().any(|leaver| self.look.now.duration_since(leaver.since) >= wait);
+        let seen = [people.requester, people.manager]
+            .iter()
+            .any(|one| one.directory == Standing::Inactive || one.account == Standing::Inactive);
+        let absent = [people.requester, people.manager].iter().any(|one| one.directory == Standing::Absent);
+        let known = [people.requester, people.manager].iter().any(|one| one.directory == Standing::Here);
+        prop_assert!(waited && (seen || (absent && known)), "{people:?}");
         Ok(())
     }
 
@@ -404,6 +511,7 @@ fn no_history_leads_to_what_the_rules_do_not_allow() {
     enough(&counts.labelled_in_vain, 300);
     enough(&counts.generations, 8);
     enough(&counts.active, 40);
+    enough(&counts.under_brake, 3);
 }
 
 proptest! {

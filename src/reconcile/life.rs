@@ -1,0 +1,76 @@
+//! What a look at an active credential reads besides the issue, and only when it is due: whether the people behind it
+//! are still here, and when it was last used. None of it depends on whether GitLab shows us the issue.
+
+use std::collections::BTreeMap;
+
+use super::context::Context;
+use super::observe::{is_undecided, listing};
+use crate::directory::{DirectoryError, Freshness};
+use crate::domain::decide::{people_behind, wants_last_use, wants_people};
+use crate::domain::ids::UserId;
+use crate::domain::snapshot::{IssueView, People, Presence, Snapshot, Standing};
+use crate::vendors::VendorError;
+
+/// Reads what is due.
+pub(super) async fn find(context: &Context, snapshot: &mut Snapshot) {
+    let now = context.now();
+    let Some(record) = snapshot.record.clone() else { return };
+    if wants_people(snapshot, &context.policy, now)
+        && let Some((requester, manager)) = people_behind(&record)
+    {
+        let (requester, manager) =
+            tokio::join!(presence(context, snapshot, requester), presence(context, snapshot, manager));
+        snapshot.people = Some(People { requester, manager });
+    }
+    if wants_last_use(snapshot, &context.policy, now)
+        && let Some(terms) = &record.issued
+    {
+        snapshot.listing = listing(context, &terms.instance).await;
+    }
+    if matches!(snapshot.issue, IssueView::Seen(_)) && !is_undecided(snapshot) {
+        snapshot.parties.names = names(context, snapshot).await;
+    }
+}
+
+async fn presence(context: &Context, snapshot: &Snapshot, person: UserId) -> Presence {
+    let (directory, account) = tokio::join!(
+        context.directory.person_by_gitlab_id(person, Freshness::Now),
+        context.gitlab.account(snapshot.key.project, person)
+    );
+    let directory = match directory {
+        Ok(found) if found.person.active => Standing::Here,
+        Ok(_) => Standing::Inactive,
+        Err(DirectoryError::NotFound) => Standing::Absent,
+        Err(_) => Standing::Unknown,
+    };
+    let account = match account {
+        Ok(account) => {
+            context.note_name(person, &account.username);
+            if account.active { Standing::Here } else { Standing::Inactive }
+        }
+        Err(VendorError::NotFound { .. }) => Standing::Absent,
+        Err(_) => Standing::Unknown,
+    };
+    Presence { directory, account }
+}
+
+/// The names of whoever the comment mentions, once nothing is decided any more.
+async fn names(context: &Context, snapshot: &Snapshot) -> BTreeMap<UserId, String> {
+    let Some(record) = &snapshot.record else { return BTreeMap::new() };
+    let Some(terms) = &record.issued else { return BTreeMap::new() };
+    let mut people = vec![terms.beneficiary];
+    people.extend(record.notices.iter().map(|notice| notice.to));
+    let pins = snapshot.project.pins.as_ref();
+    let revoke = pins.and_then(|pins| pins.revoke.as_ref());
+    let labelled =
+        snapshot.events.iter().any(|event| event.label.is_some() && event.label == revoke.map(|pin| pin.id));
+    if labelled || !record.leavers.is_empty() {
+        people.push(record.author);
+        people.extend(people_behind(record).map(|(_, manager)| manager));
+        let instance = context.policy.instance(&terms.instance);
+        people.extend(instance.iter().flat_map(|instance| instance.provisioners.iter().copied()));
+    }
+    people.sort_unstable();
+    people.dedup();
+    context.names(snapshot.key.project, &people).await
+}
