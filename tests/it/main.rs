@@ -10,6 +10,7 @@ mod absence;
 mod black_box;
 mod delivery;
 mod directories;
+mod durable;
 mod ending;
 mod evidence;
 mod form_stories;
