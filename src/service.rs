@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use jiff::SignedDuration;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -18,15 +19,17 @@ use crate::clock::{SharedClock, SharedRandomness};
 use crate::config::{self, Config};
 use crate::directory::FileFaults;
 use crate::domain::form::Field;
+use crate::domain::ids::{IssueKey, ProjectId};
 use crate::domain::policy::{Absence, Brake, Ending, Instance, OnIncomplete, Policy};
-use crate::reconcile::{Context, Labels, Parts, Sweeper, Worker};
+use crate::reconcile::inventory::keep_daily;
+use crate::reconcile::{Context, Labels, Parts, Sweeper, Told, Worker};
 use crate::shutdown;
 use crate::store::{Store, StoreError};
 use crate::vendors::gitlab::GitLab;
 use crate::vendors::http::Transport;
 use crate::vendors::slack::Slack;
 use crate::vendors::zendesk::{Login, Zendesk};
-use crate::web::{Authentication, Door, WatchedProjects};
+use crate::web::{Authentication, Door, Marks, NotDurable, WatchedProjects};
 
 /// How often it is looked which projects were set up meanwhile.
 const PROJECTS: Duration = Duration::from_secs(1);
@@ -75,7 +78,7 @@ impl Service {
         let account = || transport.for_account(&clock);
         let gitlab = GitLab::new(account(), config.gitlab.url.clone(), config.gitlab.token.clone());
         let directory = directory::directory(config, &world, (&store, &gitlab)).await?;
-        let door = door(config, &store, clock.clone());
+        let (kept, time) = (store.clone(), clock.clone());
         let parts = Parts {
             gitlab,
             slack: Slack::new(account(), config.slack.url.clone(), config.slack.token.clone()),
@@ -88,7 +91,9 @@ impl Service {
             randomness,
         };
         let sweep_every = config.gitlab.sweep_every;
-        let service = Self { context: Arc::new(Context::new(parts)), door, sweep_every };
+        let context = Arc::new(Context::new(parts));
+        let door = door(config, Noting { store: kept, told: context.told().clone() }, time);
+        let service = Self { context, door, sweep_every };
         service.watch().await.map_err(AssemblyError::Store)?;
         Ok(service)
     }
@@ -113,6 +118,7 @@ impl Service {
         let tasks = TaskTracker::new();
         tasks.spawn(Worker::new(Arc::clone(&self.context)).run(stop.clone()));
         tasks.spawn(Worker::new(Arc::clone(&self.context)).run(stop.clone()));
+        tasks.spawn(keep_daily(Arc::clone(&self.context), stop.clone()));
         let sweeper = Sweeper { context: Arc::clone(&self.context), every: self.sweep_every };
         tasks.spawn(sweeper.run(stop.clone()));
         tasks.spawn(self.clone().keep_watching(stop.clone()));
@@ -145,12 +151,34 @@ impl Service {
     }
 }
 
-fn door(config: &Config, store: &Store, clock: SharedClock) -> Door {
+/// The store's marks, and a note for this process of what a webhook named, before it is marked.
+struct Noting {
+    store: Store,
+    told: Told,
+}
+
+#[async_trait]
+impl Marks for Noting {
+    async fn mark(&self, key: IssueKey) -> Result<(), NotDurable> {
+        self.told.note(key);
+        Marks::mark(&self.store, key).await
+    }
+
+    async fn mark_for_sweep(&self, project: ProjectId) -> Result<(), NotDurable> {
+        Marks::mark_for_sweep(&self.store, project).await
+    }
+
+    async fn answers(&self) -> bool {
+        self.store.answers().await
+    }
+}
+
+fn door(config: &Config, marks: Noting, clock: SharedClock) -> Door {
     let webhook = config.gitlab.webhook.clone();
     Door {
         clock,
         authentication: Authentication { signing_keys: webhook.signing_tokens, token: webhook.token },
-        marks: Arc::new(store.clone()),
+        marks: Arc::new(marks),
         watched: Arc::new(WatchedProjects::new([])),
     }
 }

@@ -72,6 +72,7 @@ pub(super) async fn notices(store: &Store) -> Result<Vec<String>, Failure> {
     if let Some(pause) = reconcile::paused(store).await? {
         lines.push(format!("Issuing is {}. `countersign resume` lets it go on.", super::pause::line(&pause)));
     }
+    lines.extend(store.last_inventories().await?.iter().filter_map(reconcile::inventory::told));
     let held = store.held_endings().await?.len();
     if held > 0 {
         lines.push(format!(

@@ -6,6 +6,7 @@
 mod adopt;
 mod audit;
 mod brake;
+pub mod credential;
 mod demo;
 mod directory;
 mod explain;
@@ -16,10 +17,12 @@ mod load;
 mod orders;
 pub mod output;
 mod pause;
+pub mod retire;
 mod sandbox;
 mod serve;
 pub mod setup;
 mod show;
+pub mod whose;
 
 use std::path::PathBuf;
 
@@ -79,6 +82,14 @@ enum Command {
     Brake(brake::Command),
     /// List every credential at Zendesk against the ledger and the naming standards. Reading changes nothing.
     Inventory(inventory::Arguments),
+    /// Rename, switch off or on, or delete an API token of the ledger or of an exception.
+    #[command(subcommand)]
+    Credential(credential::Command),
+    /// To whom a leaked credential belongs, and revoke it now.
+    Whose(whose::Arguments),
+    /// The campaign that moves API tokens to OAuth before Zendesk ends them.
+    #[command(subcommand)]
+    Retire(retire::Command),
     /// The approval labels.
     #[command(subcommand)]
     Labels(labels::Command),
@@ -114,6 +125,9 @@ pub async fn run(arguments: Arguments) -> Result<ExitStatus, Failure> {
         Command::Adopt(arguments) => Box::pin(adopt::run(arguments)).await,
         Command::Brake(command) => brake::run(command).await,
         Command::Inventory(arguments) => Box::pin(inventory::run(arguments)).await,
+        Command::Credential(command) => Box::pin(credential::run(command)).await,
+        Command::Whose(arguments) => Box::pin(whose::run(arguments)).await,
+        Command::Retire(command) => Box::pin(retire::run(command)).await,
         Command::Labels(command) => labels::run(command).await,
         Command::Directory(command) => directory::run(command).await,
         Command::Audit(command) => audit::run(command).await,

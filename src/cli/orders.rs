@@ -49,9 +49,19 @@ pub(super) async fn run(kind: OrderKind, arguments: Arguments) -> Result<ExitSta
             format!("it is {}; `countersign explain {key}` says what it waits for", record.phase.key()),
         ));
     }
-    store.give_order(NewOrder { key, kind, why, by: load::operator() }).await?;
+    order(&service, (key, kind), why).await
+}
+
+/// Writes an order down and carries it out.
+pub(super) async fn order(
+    service: &Service,
+    (key, kind): (IssueKey, OrderKind),
+    why: String,
+) -> Result<ExitStatus, Failure> {
+    let order = NewOrder { key, kind, why, by: load::operator() };
+    service.context.store().give_order(order).await?;
     say("The order is written down.");
-    carry_out(&service, key, kind).await
+    carry_out(service, key, kind).await
 }
 
 async fn carry_out(service: &Service, key: IssueKey, kind: OrderKind) -> Result<ExitStatus, Failure> {

@@ -21,6 +21,7 @@ pub mod plan;
 pub mod policy;
 pub mod record;
 pub mod recovery;
+pub mod retirement;
 pub mod revocation;
 pub mod snapshot;
 pub mod terms;

@@ -67,6 +67,30 @@ pub struct Edit {
     pub by: Option<UserId>,
 }
 
+/// A description together with its last change: of one answer, so that they belong together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Described {
+    /// Markdown, as typed by people. Empty where GitLab says null.
+    pub text: String,
+    /// When this text was last changed; `None`: never since the creation.
+    pub last_edit: Option<Edit>,
+    /// Those of the people asked for that GitLab shows us.
+    pub people: Vec<User>,
+}
+
+/// A GitLab account by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct User {
+    /// Numeric id.
+    pub id: UserId,
+    /// Present user name.
+    pub username: String,
+    /// A bot or service account.
+    pub bot: bool,
+    /// State `active`; not blocked, banned or deactivated.
+    pub active: bool,
+}
+
 /// A GitLab account with its membership of the project.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Account {
@@ -80,6 +104,14 @@ pub struct Account {
     pub active: bool,
     /// `None`: not a member, inherited memberships included.
     pub membership: Option<Membership>,
+}
+
+impl User {
+    /// With its membership of a project; `None`: not a member.
+    pub fn with(self, membership: Option<Membership>) -> Account {
+        let Self { id, username, bot, active } = self;
+        Account { id, username, bot, active, membership }
+    }
 }
 
 /// A membership of the project, inherited ones included.

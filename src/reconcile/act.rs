@@ -6,17 +6,19 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use super::context::Context;
-use super::observe::Observation;
+use super::observe::{Observation, is_stopped};
 use super::{brake, entries, mint, remind, take_away};
 use crate::domain::phase::{Closing, Phase};
-use crate::domain::plan::{Action, Event, Plan};
+use crate::domain::plan::{Action, Event, Mint, Plan};
 use crate::domain::record::{Attempt, AttemptState, Record, TakeAwayReason};
 use crate::domain::recovery::ours;
 use crate::store::{Change, Claim, StoreError};
-use crate::vendors::gate;
 
 /// Looks for what an unanswered call did, before it is taken for not found.
 const LOOKS: usize = 3;
+/// So old a look may be for what it decided to be minted and sent. Whatever changes later is as if it had come after
+/// the message.
+const FRESH: SignedDuration = SignedDuration::from_secs(5);
 /// A delivery that Slack will not let us look for is given up after this, and its credential taken away.
 const UNSEEN: SignedDuration = SignedDuration::from_mins(10);
 
@@ -28,6 +30,8 @@ pub(super) struct Work<'a> {
     pub(super) attempts: Vec<Attempt>,
     /// Something at GitLab could not be done; it is tried again soon.
     pub(super) unfinished: bool,
+    /// When the look began that this rests on.
+    looked_at: Timestamp,
 }
 
 impl<'a> Work<'a> {
@@ -37,7 +41,7 @@ impl<'a> Work<'a> {
         for changed in &plan.attempts {
             put(&mut attempts, changed);
         }
-        Self { context, claim, record, attempts, unfinished: false }
+        Self { context, claim, record, attempts, unfinished: false, looked_at: seen.begun }
     }
 
     /// Writes down what was decided, if anything was.
@@ -98,9 +102,8 @@ impl<'a> Work<'a> {
                 Action::EndUnderBrake { why } => brake::end(self, why).await?,
                 Action::RemoveLabel { name } => self.remove_label(name).await,
                 Action::CloseIssue => self.close_issue().await?,
-                Action::Mint(mint) => mint::mint(self, mint).await?,
-                // A secret is in hand, and every minute it is not handed over may lose it.
-                Action::Send { attempt } => Box::pin(gate::first(mint::send(self, *attempt))).await?,
+                Action::Mint(mint) => self.mint_and_send(mint).await?,
+                Action::Send { attempt } => mint::send(self, *attempt).await?,
                 Action::LookForDelivery { attempt } => self.look_for_delivery(*attempt).await?,
                 Action::LookForUnanswered { attempt } => self.look_for_unanswered(*attempt).await?,
                 Action::TakeAway { attempt } => take_away::take_away(self, *attempt).await?,
@@ -110,6 +113,25 @@ impl<'a> Work<'a> {
             }
         }
         Ok(false)
+    }
+
+    /// What was minted right after the look that decided it is sent without another one; otherwise the next look
+    /// decides whether it is still wanted. A person's stop that is written down is always seen.
+    async fn mint_and_send(&mut self, plan: &Mint) -> Result<bool, StoreError> {
+        let changed = mint::mint(self, plan).await?;
+        let minted = self.attempt(plan.number).is_some_and(|attempt| attempt.state == AttemptState::Minted);
+        let in_hand = self.context.hand.attempt(self.claim.key) == Some(plan.number);
+        let now = self.context.now();
+        let fresh = (SignedDuration::ZERO..=FRESH).contains(&now.duration_since(self.looked_at));
+        if !(minted && in_hand && fresh) || is_stopped(self.context, self.claim.key).await? {
+            return Ok(changed);
+        }
+        let (from, to) = (self.record.phase.key(), Phase::Delivering { since: now });
+        let detail = json!({"from": from, "to": to, "generation": self.record.generation});
+        self.record.phase = to;
+        self.commit(None, Event::new("phase.entered", detail)).await?;
+        mint::send(self, plan.number).await?;
+        Ok(true)
     }
 
     /// The decision was written down with its reason; the call itself is safe to repeat.

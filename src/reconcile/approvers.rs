@@ -15,20 +15,29 @@ use crate::domain::policy::{Instance, Pin, Pins};
 use crate::domain::snapshot::{Doubt, Snapshot, Vendor};
 use crate::store::{Entry, Store, StoreError};
 use crate::vendors::VendorError;
+use crate::vendors::gitlab::Label;
 
 const UNREACHABLE: Doubt = Doubt::Unreachable { vendor: Vendor::GitLab };
 
 /// The accounts behind the last event of each pinned label, the groups they are in, and what a denier wrote last.
-pub(super) async fn find(context: &Context, snapshot: &mut Snapshot, issue: &Issue) {
+/// `labels`: the project's, where they were read with the issue.
+pub(super) async fn find(
+    context: &Context,
+    snapshot: &mut Snapshot,
+    issue: &Issue,
+    labels: Option<Result<Vec<Label>, VendorError>>,
+) {
     let Some(pins) = snapshot.project.pins.clone() else { return };
     let on_issue: Vec<&Pin> = all(&pins).filter(|pin| issue.labels.contains(&pin.name)).collect();
     if !on_issue.is_empty() {
-        trust_or_doubt(context, snapshot, &pins).await;
+        trust_or_doubt(context, snapshot, &pins, labels).await;
     }
     for pin in on_issue {
         let Some(LabelEvent { actor: Some(actor), .. }) = last_event(snapshot, pin) else { continue };
         let actor = *actor;
-        account(context, snapshot, actor).await;
+        if !snapshot.accounts.contains_key(&actor) {
+            account(context, snapshot, actor).await;
+        }
         if *pin != pins.manager {
             group(context, snapshot, issue, actor).await;
         }
@@ -37,8 +46,19 @@ pub(super) async fn find(context: &Context, snapshot: &mut Snapshot, issue: &Iss
 }
 
 /// Where a label may count, the pins are only those that still hold.
-async fn trust_or_doubt(context: &Context, snapshot: &mut Snapshot, pins: &Pins) {
-    match pins_hold(context, snapshot.key.project, pins).await {
+async fn trust_or_doubt(
+    context: &Context,
+    snapshot: &mut Snapshot,
+    pins: &Pins,
+    labels: Option<Result<Vec<Label>, VendorError>>,
+) {
+    let project = snapshot.key.project;
+    let hold = match labels {
+        Some(Ok(labels)) => Ok(hold_or_distrust(context, project, pins, &labels).await),
+        Some(Err(error)) => Err(error),
+        None => pins_hold(context, project, pins).await,
+    };
+    match hold {
         Ok(true) => {}
         Ok(false) => snapshot.project.pins = None,
         Err(_) => (snapshot.project.pins, snapshot.project.pins_doubt) = (None, Some(UNREACHABLE)),
@@ -46,10 +66,15 @@ async fn trust_or_doubt(context: &Context, snapshot: &mut Snapshot, pins: &Pins)
 }
 
 /// Who put the label on that revokes, and what makes them somebody who may, for what the ledger alone rules.
-pub(super) async fn find_revoker(context: &Context, snapshot: &mut Snapshot, issue: &Issue) {
+pub(super) async fn find_revoker(
+    context: &Context,
+    snapshot: &mut Snapshot,
+    issue: &Issue,
+    labels: Option<Result<Vec<Label>, VendorError>>,
+) {
     let Some(pins) = snapshot.project.pins.clone() else { return };
     let Some(pin) = pins.revoke.as_ref().filter(|pin| issue.labels.contains(&pin.name)) else { return };
-    trust_or_doubt(context, snapshot, &pins).await;
+    trust_or_doubt(context, snapshot, &pins, labels).await;
     let Some(LabelEvent { actor: Some(actor), .. }) = last_event(snapshot, pin) else { return };
     let actor = *actor;
     account(context, snapshot, actor).await;
@@ -123,6 +148,10 @@ pub(super) async fn pins_hold(
     pins: &Pins,
 ) -> Result<bool, VendorError> {
     let labels = context.gitlab.labels(project).await?;
+    Ok(hold_or_distrust(context, project, pins, &labels).await)
+}
+
+async fn hold_or_distrust(context: &Context, project: ProjectId, pins: &Pins, labels: &[Label]) -> bool {
     let holds = |pin: &Pin| {
         let named: Vec<_> = labels.iter().filter(|label| label.name == pin.name).collect();
         matches!(named.as_slice(), [one] if one.id == pin.id)
@@ -131,7 +160,7 @@ pub(super) async fn pins_hold(
     if !hold && let Err(error) = distrust(&context.store, project).await {
         tracing::error!(error = %error, "that the labels changed could not be written down");
     }
-    Ok(hold)
+    hold
 }
 
 async fn distrust(store: &Store, project: ProjectId) -> Result<(), StoreError> {

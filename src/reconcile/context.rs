@@ -5,10 +5,12 @@ use std::sync::{Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::foresight::Told;
 use super::hand::Hand;
 use crate::clock::{SharedClock, SharedRandomness, random_id};
 use crate::directory::Directory;
-use crate::domain::ids::{ProjectId, UserId};
+use crate::domain::ids::{Email, IssueKey, SlackUserId, UserId};
+use crate::domain::observed::SlackPerson;
 use crate::domain::policy::Policy;
 use crate::store::Store;
 use crate::vendors::VendorError;
@@ -18,6 +20,9 @@ use crate::vendors::zendesk::{Ourselves, Zendesk};
 
 /// User names are shown for this long without asking again. They decide nothing.
 const NAMES_FOR: SignedDuration = SignedDuration::from_hours(1);
+
+/// How long a fit Slack account is believed to be the same while a request waits.
+const SLACK_FOR: SignedDuration = SignedDuration::from_hours(24);
 
 /// What a context is made of.
 #[derive(Debug)]
@@ -68,18 +73,23 @@ pub struct Context {
     pub(super) clock: SharedClock,
     pub(super) randomness: SharedRandomness,
     pub(super) hand: Hand,
+    pub(super) told: Told,
     /// What this process is known by where processes share a work.
     pub(super) process: String,
     known: Mutex<Known>,
 }
 
-/// What never changes while a token lives, asked once; and names, for a while.
+/// What never changes while a token lives, asked once; names and accounts, for a while; and what was opened or found
+/// out for the look under way.
 #[derive(Debug, Default)]
 struct Known {
     ourselves: Option<UserId>,
     team: Option<String>,
     owners: HashMap<String, Ourselves>,
     names: HashMap<UserId, (String, Timestamp)>,
+    managers: HashMap<UserId, UserId>,
+    slack: HashMap<String, (SlackPerson, Timestamp)>,
+    channels: BTreeMap<IssueKey, (SlackUserId, String)>,
     said: HashSet<String>,
 }
 
@@ -98,6 +108,7 @@ impl Context {
             clock: parts.clock,
             randomness: parts.randomness,
             hand: Hand::default(),
+            told: Told::default(),
             process,
             known: Mutex::default(),
         }
@@ -121,6 +132,11 @@ impl Context {
     /// Where requests are.
     pub fn gitlab(&self) -> &GitLab {
         &self.gitlab
+    }
+
+    /// Where a webhook notes what it named.
+    pub fn told(&self) -> &Told {
+        &self.told
     }
 
     /// The time.
@@ -166,32 +182,63 @@ impl Context {
     }
 
     /// The user names of these people, as far as GitLab tells. To show, never to decide.
-    pub(super) async fn names(&self, project: ProjectId, people: &[UserId]) -> BTreeMap<UserId, String> {
-        let mut names = BTreeMap::new();
-        for person in people {
-            if let Some(name) = self.name(project, *person).await {
-                names.insert(*person, name);
+    pub(super) async fn names(&self, people: &[UserId]) -> BTreeMap<UserId, String> {
+        let unknown: Vec<UserId> = people.iter().copied().filter(|one| self.name(*one).is_none()).collect();
+        if let Ok(found) = self.gitlab.people(&unknown).await {
+            for user in found {
+                self.note_name(user.id, &user.username);
             }
         }
-        names
+        people.iter().filter_map(|one| Some((*one, self.name(*one)?))).collect()
     }
 
-    async fn name(&self, project: ProjectId, person: UserId) -> Option<String> {
-        let fresh = |(name, at): &(String, Timestamp)| {
-            (self.now().duration_since(*at) < NAMES_FOR).then(|| name.clone())
-        };
-        if let Some(name) = self.known().names.get(&person).and_then(fresh) {
-            return Some(name);
-        }
-        let account = self.gitlab.account(project, person).await.ok()?;
-        self.note_name(person, &account.username);
-        Some(account.username)
+    fn name(&self, person: UserId) -> Option<String> {
+        let known = self.known().names.get(&person).cloned();
+        known.filter(|(_, at)| self.now().duration_since(*at) < NAMES_FOR).map(|(name, _)| name)
     }
 
     /// Keeps a name that was read anyway.
     pub(super) fn note_name(&self, person: UserId, username: &str) {
         let now = self.now();
         self.known().names.insert(person, (username.to_owned(), now));
+    }
+
+    /// Whom the directory last called somebody's manager. A guess.
+    pub(super) fn manager_of(&self, person: UserId) -> Option<UserId> {
+        self.known().managers.get(&person).copied()
+    }
+
+    pub(super) fn note_manager(&self, person: UserId, manager: UserId) {
+        self.known().managers.insert(person, manager);
+    }
+
+    /// The fit Slack account that was last found for an address. Good enough to say what would be issued: whatever
+    /// changed since is found when it is read anew for issuing, and is then not what was approved.
+    pub(super) fn slack_person(&self, email: &Email) -> Option<SlackPerson> {
+        let known = self.known().slack.get(&email.0.to_lowercase()).cloned();
+        known.filter(|(_, at)| self.now().duration_since(*at) < SLACK_FOR).map(|(person, _)| person)
+    }
+
+    pub(super) fn note_slack_person(&self, email: &Email, person: Option<&SlackPerson>) {
+        let now = self.now();
+        match person {
+            Some(person) => self.known().slack.insert(email.0.to_lowercase(), (person.clone(), now)),
+            None => self.known().slack.remove(&email.0.to_lowercase()),
+        };
+    }
+
+    /// Keeps a conversation that was opened for the look under way.
+    pub(super) fn keep_channel(&self, key: IssueKey, user: SlackUserId, channel: String) {
+        self.known().channels.insert(key, (user, channel));
+    }
+
+    pub(super) fn forget_channel(&self, key: IssueKey) {
+        self.known().channels.remove(&key);
+    }
+
+    /// The conversation with this person, if it was opened for the look under way.
+    pub(super) fn take_channel(&self, key: IssueKey, user: &SlackUserId) -> Option<String> {
+        self.known().channels.remove(&key).filter(|(opened, _)| opened == user).map(|(_, channel)| channel)
     }
 
     /// Whether this is the first time that this process asks it: for what is worth one line in the log.

@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 
 use super::context::Context;
-use super::observe::{is_undecided, listing};
+use super::observe::listing;
+use super::reading::is_undecided;
 use crate::directory::{DirectoryError, Freshness};
 use crate::domain::decide::{people_behind, wants_last_use, wants_people};
 use crate::domain::ids::UserId;
@@ -72,5 +73,5 @@ async fn names(context: &Context, snapshot: &Snapshot) -> BTreeMap<UserId, Strin
     }
     people.sort_unstable();
     people.dedup();
-    context.names(snapshot.key.project, &people).await
+    context.names(&people).await
 }

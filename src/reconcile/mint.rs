@@ -9,13 +9,14 @@ use serde_json::json;
 
 use super::LEASE;
 use super::act::{Work, delivered, put_off};
-use super::take_away;
+use super::{fingerprint, take_away};
 use crate::domain::message::{self, Facts};
 use crate::domain::phase::{BlockReason, Phase};
 use crate::domain::plan::{Event, Mint};
 use crate::domain::record::{Attempt, AttemptState, Delivery, TakeAwayReason};
 use crate::store::StoreError;
 use crate::vendors::VendorError;
+use crate::vendors::gate;
 use crate::vendors::slack::{OutgoingMessage, SlackError};
 use crate::vendors::zendesk::Created;
 
@@ -123,13 +124,23 @@ async fn not_made(work: &mut Work<'_>, mut attempt: Attempt, error: &VendorError
 }
 
 /// Sends the secret that is in hand: proves that it works, opens the conversation, writes the message down, sends.
+/// Before everybody else's calls: every minute that it is not handed over may lose it.
 pub(super) async fn send(work: &mut Work<'_>, number: u32) -> Result<bool, StoreError> {
+    Box::pin(gate::first(hand_over(work, number))).await
+}
+
+async fn hand_over(work: &mut Work<'_>, number: u32) -> Result<bool, StoreError> {
     let Some(mut attempt) = work.attempt(number) else { return Ok(false) };
     if !proven(work, &mut attempt).await? {
         return Ok(true);
     }
     let Some(terms) = work.record.issued.clone() else { return Ok(false) };
-    let channel = match work.context.slack.open_conversation(&terms.slack_user).await {
+    fingerprint::keep(work, number).await?;
+    let opened = match work.context.take_channel(work.claim.key, &terms.slack_user) {
+        Some(channel) => Ok(channel),
+        None => work.context.slack.open_conversation(&terms.slack_user).await,
+    };
+    let channel = match opened {
         Ok(channel) => channel,
         // Nothing was sent yet, so that an unclear answer is no danger here.
         Err(SlackError::Ambiguous) => return refused_for_now(work, attempt, None).await,

@@ -9,12 +9,11 @@ use jiff::Timestamp;
 
 use super::context::Context;
 use super::pause::paused;
-use super::{approvers, life, parties};
-use crate::domain::comment::{Seal, fingerprint, read_seal};
-use crate::domain::form::carries_marker;
-use crate::domain::ids::{IssueId, IssueKey, NoteId, UserId};
-use crate::domain::observed::{Edit, Issue, LabelEvent, Note};
-use crate::domain::phase::Phase;
+use super::reading::{self, Reading, Rest, is_undecided, only_the_issue_is_gone};
+use super::{approvers, foresight, life, parties};
+use crate::domain::comment::{Seal, fingerprint};
+use crate::domain::ids::{IssueKey, NoteId, UserId};
+use crate::domain::observed::Issue;
 use crate::domain::policy::Pin;
 use crate::domain::record::Record;
 use crate::domain::snapshot::{Doubt, IssueView, Order, Origin, Parties, Project, Snapshot, Vendor};
@@ -36,6 +35,8 @@ pub struct Observation {
     pub snapshot: Snapshot,
     /// The comment, which no decision looks at.
     pub comment: Comment,
+    /// When the look began.
+    pub begun: Timestamp,
 }
 
 /// Our comment as it stands.
@@ -56,13 +57,14 @@ pub enum Comment {
 
 /// Looks.
 pub async fn observe(context: &Context, claim: &Claim) -> Result<Observation, StoreError> {
+    let begun = context.now();
     let mut snapshot = remembered(context, Memory::of(claim)).await?;
     let (comment, seals) = look_or_doubt(context, &mut snapshot).await;
     life::find(context, &mut snapshot).await;
     for seal in seals {
         recognise_twin(context, &mut snapshot, seal).await?;
     }
-    Ok(Observation { snapshot, comment })
+    Ok(Observation { snapshot, comment, begun })
 }
 
 /// Looks without a claim and writes nothing: to tell a person what would happen.
@@ -90,7 +92,7 @@ impl Memory {
 
 /// Our comment, and the seals that were read: its own, and where this look may mint those of every comment of ours.
 async fn look_or_doubt(context: &Context, snapshot: &mut Snapshot) -> (Comment, Vec<Seal>) {
-    match look(context, snapshot).await {
+    match Box::pin(look(context, snapshot)).await {
         Ok(seen) => return seen,
         Err(VendorError::NotFound { .. }) => snapshot.issue = IssueView::Gone,
         Err(error) => {
@@ -99,6 +101,14 @@ async fn look_or_doubt(context: &Context, snapshot: &mut Snapshot) -> (Comment, 
         }
     }
     (Comment::Unknown, Vec::new())
+}
+
+/// Whether a person has stopped issuing, or given an order for this request, by what is written down now.
+pub(super) async fn is_stopped(context: &Context, key: IssueKey) -> Result<bool, StoreError> {
+    let store = &context.store;
+    Ok(store.setting(HALTED).await?.is_some()
+        || paused(store).await?.is_some()
+        || !store.open_orders(key).await?.is_empty())
 }
 
 /// What we know ourselves; everything that must be asked for is doubted until it was.
@@ -146,18 +156,34 @@ async fn remembered(context: &Context, claim: Memory) -> Result<Snapshot, StoreE
 
 async fn look(context: &Context, snapshot: &mut Snapshot) -> Result<(Comment, Vec<Seal>), VendorError> {
     snapshot.ourselves = only_the_issue_is_gone(context.ourselves().await)?;
-    let Some((issue, rest)) = read(context, snapshot).await? else {
-        return Ok((Comment::Unknown, Vec::new()));
+    context.forget_channel(snapshot.key);
+    let guess = foresight::guess(context, snapshot);
+    let expected = guess.as_ref().map(|guess| guess.people.as_slice());
+    let (reading, early) = tokio::join!(
+        reading::read(context, snapshot, expected),
+        foresight::ask(context, snapshot.key, guess.as_ref()),
+    );
+    let (issue, rest) = match reading? {
+        Reading::Request(issue, rest) => (issue, *rest),
+        Reading::NoRequest(issue) => {
+            snapshot.issue = IssueView::Seen(Box::new(issue));
+            return Ok((Comment::Unknown, Vec::new()));
+        }
     };
-    let Rest { events, edit, closing, notes } = rest;
-    (snapshot.events, snapshot.last_edit, snapshot.last_closing) = (events, edit, closing);
+    let Rest { events, described, closing, notes, labels, accounts } = rest;
+    snapshot.last_edit = described.and_then(|described| described.last_edit);
+    (snapshot.events, snapshot.last_closing) = (events, closing);
     snapshot.origin = notes.origin;
     snapshot.comment_changed = is_changed(snapshot, &notes.comment);
     if is_undecided(snapshot) {
-        approvers::find(context, snapshot, &issue).await;
-        parties::find(context, snapshot, &issue).await;
+        for account in accounts.values() {
+            context.note_name(account.id, &account.username);
+        }
+        snapshot.accounts = accounts.into_iter().map(|(id, account)| (id, Ok(account))).collect();
+        approvers::find(context, snapshot, &issue, labels).await;
+        parties::find(context, snapshot, &issue, early).await;
     } else {
-        approvers::find_revoker(context, snapshot, &issue).await;
+        approvers::find_revoker(context, snapshot, &issue, labels).await;
     }
     snapshot.issue = IssueView::Seen(Box::new(issue));
     snapshot.clock_is_off = context.gitlab.clock_is_off();
@@ -170,134 +196,6 @@ fn is_changed(snapshot: &Snapshot, comment: &Comment) -> bool {
     match (written, comment) {
         (Some(written), Comment::Found { body, .. }) => fingerprint(body) != *written,
         _ => false,
-    }
-}
-
-/// What GitLab shows of an issue besides its text.
-struct Rest {
-    events: Vec<LabelEvent>,
-    edit: Option<Edit>,
-    closing: Option<Timestamp>,
-    notes: Notes,
-}
-
-/// What the notes of an issue tell.
-struct Notes {
-    comment: Comment,
-    /// Of every comment of ours that was read.
-    seals: Vec<Seal>,
-    origin: Origin,
-}
-
-/// Reads a known issue in one round of parallel calls. Where a label may count, and at first sight, the rest is read
-/// after the text: an edit or a closing that the text does not show yet can then only make an approval count less,
-/// never count for a text that came after it. `None`: it is no request.
-async fn read(context: &Context, snapshot: &mut Snapshot) -> Result<Option<(Issue, Rest)>, VendorError> {
-    let key = snapshot.key;
-    if let Some(id) = snapshot.record.as_ref().map(|record| record.issue) {
-        let (issue, quick) =
-            tokio::join!(context.gitlab.issue(key), rest(context, snapshot, id, Care::Little));
-        let issue = issue?;
-        let careful = may_count(snapshot, &issue);
-        let rest = if careful { rest(context, snapshot, id, Care::Great).await } else { quick };
-        return Ok(Some((issue, only_the_issue_is_gone(rest)?)));
-    }
-    let issue = context.gitlab.issue(key).await?;
-    if !carries_marker(&issue.description, &context.policy.marker) {
-        snapshot.issue = IssueView::Seen(Box::new(issue));
-        return Ok(None);
-    }
-    let rest = only_the_issue_is_gone(rest(context, snapshot, issue.id, Care::Great).await)?;
-    Ok(Some((issue, rest)))
-}
-
-/// How much is read besides the text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Care {
-    /// Nothing may be approved by this look.
-    Little,
-    /// A label may count: also the last closing and all notes, since GitLab moves in the background and its note
-    /// may come after our first look, and a twin has a comment of its own.
-    Great,
-}
-
-async fn rest(context: &Context, snapshot: &Snapshot, id: IssueId, care: Care) -> Result<Rest, VendorError> {
-    let (gitlab, key) = (&context.gitlab, snapshot.key);
-    let closing = async { if care == Care::Great { gitlab.last_closing(key).await } else { Ok(None) } };
-    let (events, edit, closing, notes) =
-        tokio::join!(gitlab.label_events(key), gitlab.last_edit(id), closing, notes(context, snapshot, care));
-    Ok(Rest { events: events?, edit: edit?, closing: closing?, notes: notes? })
-}
-
-/// A 404 for anything but the issue itself tells nothing about the issue: it is an answer that cannot be used.
-fn only_the_issue_is_gone<T>(answer: Result<T, VendorError>) -> Result<T, VendorError> {
-    answer.map_err(|error| match error {
-        VendorError::NotFound { vendor } => VendorError::Malformed { vendor },
-        other => other,
-    })
-}
-
-/// Whether approvals may matter in this look. From minting on, the ledger alone counts.
-pub(super) fn is_undecided(snapshot: &Snapshot) -> bool {
-    let over = |record: &Record| {
-        matches!(
-            record.phase,
-            Phase::Active { .. } | Phase::Ending { .. } | Phase::Delivering { .. } | Phase::Refused { .. }
-        )
-    };
-    !snapshot.record.as_ref().is_some_and(over)
-}
-
-/// The comment by its stored id; all notes before there is one, and where care is taken.
-async fn notes(context: &Context, snapshot: &Snapshot, care: Care) -> Result<Notes, VendorError> {
-    let key = snapshot.key;
-    let stored = snapshot.record.as_ref().and_then(|record| record.note.as_ref());
-    if let Some(note) = stored.filter(|_| care == Care::Little) {
-        let (comment, seals) = match context.gitlab.note(key, note.id).await {
-            Ok(note) => {
-                let seals = read_seal(&note.body).into_iter().collect();
-                (Comment::Found { id: note.id, body: note.body }, seals)
-            }
-            Err(VendorError::NotFound { .. }) => (Comment::Missing, Vec::new()),
-            Err(error) => return Err(error),
-        };
-        return Ok(Notes { comment, seals, origin: Origin::Here });
-    }
-    // What others wrote is not kept: it may be more than there is memory.
-    let wanted = |note: &Note| note.system || note.author == Some(snapshot.ourselves);
-    let notes = context.gitlab.notes(key, wanted).await?;
-    let ours = |note: &&Note| match stored {
-        Some(stored) => note.id == stored.id,
-        None => our_seal(snapshot, note).is_some(),
-    };
-    let found = |note: &Note| Comment::Found { id: note.id, body: note.body.clone() };
-    let comment = notes.iter().find(ours).map_or(Comment::Missing, found);
-    let seals = notes.iter().filter_map(|note| our_seal(snapshot, note)).collect();
-    Ok(Notes { comment, seals, origin: origin(&notes) })
-}
-
-/// The seal of a comment that our own account wrote; anybody can copy one.
-fn our_seal(snapshot: &Snapshot, note: &Note) -> Option<Seal> {
-    let ours = !note.system && note.author == Some(snapshot.ourselves);
-    read_seal(&note.body).filter(|_| ours)
-}
-
-/// Whether a label is on that this look may take for an approval.
-fn may_count(snapshot: &Snapshot, issue: &Issue) -> bool {
-    let Some(pins) = &snapshot.project.pins else { return false };
-    let any = || approvers::all(pins).any(|pin| carries(issue, Some(pin)));
-    if is_undecided(snapshot) { any() } else { carries(issue, pins.revoke.as_ref()) }
-}
-
-/// GitLab's own notes on a move or a clone.
-fn origin(notes: &[Note]) -> Origin {
-    let says =
-        |words: &str| notes.iter().any(|note| note.system && note.body.trim_start().starts_with(words));
-    match (says("moved from"), says("cloned from")) {
-        (true, _) => Origin::Moved,
-        (false, true) => Origin::Cloned,
-        (false, false) if says("promoted") => Origin::Moved,
-        (false, false) => Origin::Here,
     }
 }
 

@@ -3,33 +3,84 @@
 //! Each step is exact or it is a doubt: nobody is guessed from a part of a name, and no default steps in.
 
 use super::context::Context;
+use super::foresight::Early;
 use super::observe::{carries, listing, zendesk_doubt};
 use crate::directory::{DirectoryError, Found, Freshness};
-use crate::domain::form::{self, AdminAccess, Field, Form};
-use crate::domain::ids::{Email, UserId};
-use crate::domain::observed::{Issue, SlackPerson};
+use crate::domain::form::{self, AdminAccess, Field};
+use crate::domain::ids::{Email, UserId, ZendeskUserId};
+use crate::domain::observed::{Issue, ListedToken, SlackPerson};
 use crate::domain::record::Authority;
 use crate::domain::snapshot::{Doubt, Manager, Parties, Person, Role, Snapshot, Vendor};
 use crate::vendors::slack::SlackError;
 
-/// Finds everybody concerned, and what is listed at the instance where this look may mint.
-pub(super) async fn find(context: &Context, snapshot: &mut Snapshot, issue: &Issue) {
+/// Whom a form is for, as far as it says so itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Question {
+    /// The issue's author, as fixed at first sight.
+    pub(super) author: UserId,
+    /// Somebody else, as typed.
+    pub(super) requester: Option<String>,
+}
+
+/// What an instance says.
+pub(super) struct AtInstance {
+    /// Our own user there.
+    owner: Result<ZendeskUserId, Doubt>,
+    /// What is listed there, where it was asked for.
+    listing: Option<Result<Vec<ListedToken>, Doubt>>,
+}
+
+/// Finds everybody concerned, and what is listed at the instance where this look may mint. What was found out on a
+/// guess is taken where it answers exactly this.
+pub(super) async fn find(context: &Context, snapshot: &mut Snapshot, issue: &Issue, early: Option<Early>) {
     let policy = &context.policy;
     let answers = form::read(&issue.description, &policy.titles);
     let Some(author) = snapshot.record.as_ref().map(|record| record.author).or(issue.author) else { return };
     let requester =
         answers.by_field.get(&Field::Requester).map(form::Answer::whole).filter(|text| !text.is_empty());
-    let asking = Asking { context, freshness: freshness(snapshot, issue) };
-    let beneficiary = asking.beneficiary(author, requester.as_deref()).await;
-    let person = beneficiary.as_ref().map(|found| found.person.clone()).map_err(Clone::clone);
-    let (manager, slack) = tokio::join!(asking.manager(&beneficiary), slack(context, &person));
-    let ancestors = asking.ancestors(&person, &manager).await;
-    snapshot.parties =
-        Parties { beneficiary: person, manager, ancestors, slack, ..Parties::unknown(&Doubt::NoForm) };
-    if let Ok(form) = form::check(&answers, policy, context.now()) {
-        instance(context, snapshot, issue, &form).await;
+    let question = Question { author, requester };
+    let (parties, there) = match early {
+        Some(Early { question: asked, parties, instance, there }) if asked == question => {
+            (parties, Some((instance, there)))
+        }
+        _ => (concerned(context, &question, freshness(snapshot, issue)).await, None),
+    };
+    snapshot.parties = parties;
+    if let Ok(manager) = &snapshot.parties.manager {
+        context.note_manager(author, manager.id);
+    }
+    if let Ok(form) = form::check(&answers, policy, context.now())
+        && form.admin_access != AdminAccess::NotNeeded
+    {
+        let may_mint = issue.open && carries_provisioners(snapshot, issue);
+        let there = match there.filter(|(instance, _)| *instance == form.instance) {
+            Some((_, there)) => there,
+            None => at_instance(context, &form.instance, may_mint).await,
+        };
+        (snapshot.parties.owner, snapshot.listing) = (there.owner, there.listing.filter(|_| may_mint));
     }
     name_everybody(context, snapshot, issue).await;
+}
+
+/// Everybody a form concerns, but for our own user at its instance.
+pub(super) async fn concerned(context: &Context, question: &Question, freshness: Freshness) -> Parties {
+    let asking = Asking { context, freshness };
+    let beneficiary = asking.beneficiary(question.author, question.requester.as_deref()).await;
+    let person = beneficiary.as_ref().map(|found| found.person.clone()).map_err(Clone::clone);
+    let (manager, slack) = tokio::join!(asking.manager(&beneficiary), asking.slack(&person));
+    let ancestors = asking.ancestors(&person, &manager).await;
+    Parties { beneficiary: person, manager, ancestors, slack, ..Parties::unknown(&Doubt::NoForm) }
+}
+
+/// Our user at an instance, and the list there, if it is wanted.
+pub(super) async fn at_instance(context: &Context, instance: &str, list: bool) -> AtInstance {
+    let owner = async {
+        let asked = context.owner(instance).await.ok_or(Doubt::UnknownInstance)?;
+        asked.map(|owner| owner.id).map_err(|error| zendesk_doubt(&error))
+    };
+    let listed = async { if list { listing(context, instance).await } else { None } };
+    let (owner, listing) = tokio::join!(owner, listed);
+    AtInstance { owner, listing }
 }
 
 /// Who has it by the ledger, and their manager now.
@@ -49,20 +100,6 @@ fn carries_provisioners(snapshot: &Snapshot, issue: &Issue) -> bool {
     carries(issue, snapshot.project.pins.as_ref().map(|pins| &pins.provisioner))
 }
 
-/// Our user at the form's instance; and the list there, once the second label is on.
-async fn instance(context: &Context, snapshot: &mut Snapshot, issue: &Issue, form: &Form) {
-    if form.admin_access == AdminAccess::NotNeeded {
-        return;
-    }
-    let may_mint = issue.open && carries_provisioners(snapshot, issue);
-    let owner = async {
-        let asked = context.owner(&form.instance).await.ok_or(Doubt::UnknownInstance)?;
-        asked.map(|owner| owner.id).map_err(|error| zendesk_doubt(&error))
-    };
-    let listed = async { if may_mint { listing(context, &form.instance).await } else { None } };
-    (snapshot.parties.owner, snapshot.listing) = tokio::join!(owner, listed);
-}
-
 async fn name_everybody(context: &Context, snapshot: &mut Snapshot, issue: &Issue) {
     let parties = &snapshot.parties;
     let mut people: Vec<UserId> = parties.manager.iter().map(|manager| manager.id).collect();
@@ -79,7 +116,7 @@ async fn name_everybody(context: &Context, snapshot: &mut Snapshot, issue: &Issu
     people.extend(issue.closed_by);
     people.sort_unstable();
     people.dedup();
-    snapshot.parties.names = context.names(snapshot.key.project, &people).await;
+    snapshot.parties.names = context.names(&people).await;
 }
 
 struct Beneficiary {
@@ -135,6 +172,19 @@ impl Asking<'_> {
     async fn by_id(&self, id: UserId, who: Role) -> Result<Found, Doubt> {
         let found = self.context.directory.person_by_gitlab_id(id, self.freshness).await;
         found.map_err(|error| doubt(error, who))
+    }
+
+    /// Read anew, or as it was when somebody who fits was last found; whoever does not fit is asked about each time.
+    async fn slack(&self, person: &Result<Person, Doubt>) -> Result<SlackPerson, Doubt> {
+        let person = person.as_ref().map_err(Clone::clone)?;
+        if self.freshness == Freshness::Cached
+            && let Some(known) = self.context.slack_person(&person.email)
+        {
+            return Ok(known);
+        }
+        let found = fresh_on_slack(self.context, person).await;
+        self.context.note_slack_person(&person.email, found.as_ref().ok());
+        found
     }
 
     async fn manager(&self, beneficiary: &Result<Beneficiary, Doubt>) -> Result<Manager, Doubt> {
@@ -193,8 +243,7 @@ fn doubt(error: DirectoryError, who: Role) -> Doubt {
     }
 }
 
-async fn slack(context: &Context, person: &Result<Person, Doubt>) -> Result<SlackPerson, Doubt> {
-    let person = person.as_ref().map_err(Clone::clone)?;
+async fn fresh_on_slack(context: &Context, person: &Person) -> Result<SlackPerson, Doubt> {
     let (team, found) = tokio::join!(context.team(), context.slack.person_by_email(&person.email));
     let (team, found) =
         (team.map_err(|error| slack_doubt(&error))?, found.map_err(|error| slack_doubt(&error))?);

@@ -93,6 +93,12 @@ fn change_accounts(world: &mut World, call: &Call) -> Reply {
         if let Some(quirks) = changes.get("quirks") {
             account.quirks = Quirks::deserialize(quirks).map_err(|problem| wrong(&problem.to_string()))?;
         }
+        // Deletions that answered 204 and did not last.
+        for (id, active) in changes["revived_api_tokens"].as_object().into_iter().flatten() {
+            let token = id.parse().ok().and_then(|id: u64| account.tokens.get_mut(&id));
+            let token = token.ok_or_else(|| wrong("no such token"))?;
+            (token.deleted_at, token.active) = (None, active.as_bool().unwrap_or(false));
+        }
         for (id, scopes) in changes["allowed_scopes"].as_object().into_iter().flatten() {
             let client = id.parse().ok().and_then(|id: u64| account.clients.get_mut(&id));
             client.ok_or_else(|| wrong("no such client"))?.allowed_scopes =
@@ -142,7 +148,7 @@ fn change_project(world: &mut World, call: &Call, id: &str) -> Reply {
     Ok(Answer::empty())
 }
 
-/// `{"state": …, "bot": …, "username": …, "slack": {…}, "membership": {"access_level", "expires_at"} | null}`
+/// `{"state": …, "bot": …, "unlisted": …, "username": …, "slack": {…}, "membership": {"access_level", "expires_at"} | null}`
 fn change_person(world: &mut World, call: &Call, id: &str) -> Reply {
     let user = id.parse().ok().and_then(|id: u64| world.gitlab.users.get_mut(&id));
     let user = user.ok_or_else(|| wrong("no such person"))?;
@@ -150,6 +156,7 @@ fn change_person(world: &mut World, call: &Call, id: &str) -> Reply {
         user.state = state;
     }
     user.bot = call.flag("bot").unwrap_or(user.bot);
+    user.unlisted = call.flag("unlisted").unwrap_or(user.unlisted);
     // Slack knows them by the name they had when the world began, or by the last one.
     let (id, known_as) = (user.id, user.username.clone());
     if let Some(username) = call.text("username") {

@@ -144,7 +144,10 @@ fn user(world: &mut World, (id, username, name): (u64, &str, &str), email: &str)
     let created_at = ago(world, 300);
     let (username, name, email, state) =
         (username.to_owned(), name.to_owned(), email.to_owned(), "active".to_owned());
-    world.gitlab.users.insert(id, User { id, username, name, email, state, bot: id == BOT, created_at });
+    world
+        .gitlab
+        .users
+        .insert(id, User { id, username, name, email, state, bot: id == BOT, unlisted: false, created_at });
 }
 
 fn membership(world: &mut World, of: Owner, (user_id, access_level): (u64, u8)) {

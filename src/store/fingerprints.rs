@@ -7,7 +7,7 @@ use super::Store;
 use super::error::StoreError;
 use super::rows::Reading;
 use super::sql::{Row, query};
-use crate::domain::ids::IssueKey;
+use crate::domain::ids::{CredentialId, IssueKey};
 
 /// A credential that was minted, by what it is known again.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,18 +52,19 @@ impl Store {
         work.await
     }
 
-    /// Notes the beginning that Zendesk shows of an attempt's credential, where it was not known.
-    pub async fn keep_visible(&self, key: IssueKey, attempt: u32, visible: &str) -> Result<(), StoreError> {
+    /// Notes the beginning that Zendesk shows of an API token, where it was not known.
+    pub async fn keep_visible(&self, credential: CredentialId, visible: &str) -> Result<(), StoreError> {
         let visible = visible.to_owned();
         let work = self.inner.writer.run(move |connection, _| {
             Box::pin(async move {
                 query(
-                    "UPDATE fingerprints SET visible = $4
-                     WHERE project_id = $1 AND iid = $2 AND number = $3 AND visible IS NULL",
+                    "UPDATE fingerprints SET visible = $2
+                     WHERE visible IS NULL AND EXISTS (
+                         SELECT 1 FROM attempts a
+                         WHERE a.project_id = fingerprints.project_id AND a.iid = fingerprints.iid
+                           AND a.number = fingerprints.number AND a.credential_id = $1)",
                 )
-                .bind(key.project.0)
-                .bind(key.iid)
-                .bind(i64::from(attempt))
+                .bind(credential.0)
                 .bind(visible)
                 .execute(connection)
                 .await?;
@@ -102,13 +103,15 @@ fn read(row: &Row) -> Result<Fingerprint, StoreError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::record::Attempt;
     use crate::store::Change;
     use crate::store::testing::{Bench, attempt, key, on_both, record};
 
     async fn minted(bench: &Bench) {
         bench.store.mark(key(1)).await.unwrap();
         let claim = bench.claim(1).await;
-        let change = Change { record: Some(record()), attempts: vec![attempt(1)], ..Change::default() };
+        let made = Attempt { credential: Some(CredentialId(77)), ..attempt(1) };
+        let change = Change { record: Some(record()), attempts: vec![made], ..Change::default() };
         bench.store.commit(&claim, change).await.unwrap();
     }
 
@@ -125,8 +128,8 @@ mod tests {
                 Fingerprint { fingerprint: fingerprint.clone(), visible: None, key: key(1), attempt: 1 };
             store.keep_fingerprint(kept.clone()).await.unwrap();
             assert_eq!(store.fingerprints_like("abcd").await.unwrap(), []);
-            store.keep_visible(key(1), 1, "abcdefghij").await.unwrap();
-            store.keep_visible(key(1), 1, "other").await.unwrap();
+            store.keep_visible(CredentialId(77), "abcdefghij").await.unwrap();
+            store.keep_visible(CredentialId(77), "other").await.unwrap();
             let kept = [Fingerprint { visible: Some("abcdefghij".to_owned()), ..kept }];
             for text in ["abcd", "abcdefghij", "abcdefghijk", &fingerprint[..12], &fingerprint] {
                 assert_eq!(store.fingerprints_like(text).await.unwrap(), kept, "{text}");

@@ -79,6 +79,20 @@ impl Store {
         work.await
     }
 
+    /// The last finished run of every instance.
+    pub async fn last_inventories(&self) -> Result<Vec<InventoryRun>, StoreError> {
+        let rows = query(
+            "SELECT * FROM inventory_runs r
+             WHERE finished_at IS NOT NULL AND day = (
+                 SELECT max(day) FROM inventory_runs other
+                 WHERE other.instance = r.instance AND other.finished_at IS NOT NULL)
+             ORDER BY instance",
+        )
+        .fetch_all(&self.inner.read)
+        .await?;
+        rows.iter().map(read).collect()
+    }
+
     /// The last finished run of an instance.
     pub async fn last_inventory(&self, instance: &str) -> Result<Option<InventoryRun>, StoreError> {
         let row = query(
@@ -127,7 +141,8 @@ mod tests {
             bench.clock.advance(ABANDONED * 3);
             assert!(!store.begin_inventory("global", day).await.unwrap());
             let last = store.last_inventory("global").await.unwrap().unwrap();
-            assert_eq!((last.day, last.document), (day, json!({"a": 1})));
+            assert_eq!((last.day, &last.document), (day, &json!({"a": 1})));
+            assert_eq!(store.last_inventories().await.unwrap(), [last]);
             assert_eq!(store.verify().await.unwrap().seq, 1);
         })
         .await;

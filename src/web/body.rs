@@ -151,10 +151,11 @@ mod tests {
         assert_eq!(receive(body, Check::Token, SMALL).await, Ok(Received::TooLargeToParse));
     }
 
+    static TWO: Semaphore = Semaphore::const_new(2);
+
     #[tokio::test]
     async fn of_larger_bodies_only_so_many_are_kept_at_a_time() {
         let text = "x".repeat(USUAL + 1);
-        static TWO: Semaphore = Semaphore::const_new(2);
         let limits = Limits { kept: 2 * USUAL, read: 4 * USUAL, larger: &TWO, ..SMALL };
         let body = || Body::from(text.clone());
         assert!(matches!(receive(body(), Check::Token, limits).await, Ok(Received::Whole(_))));

@@ -327,3 +327,50 @@ fn every_fault_of_the_configuration_is_a_line_and_the_status_is_two() {
     }
     assert!(ended.stdout.is_empty());
 }
+
+#[tokio::test]
+async fn the_inventory_a_leak_and_the_campaign_as_processes() {
+    let town = Town::build();
+    town.set_up();
+    let (iid, url) = town.opens(&filled_in()).await;
+    town.comment_says(iid, "Waiting for the manager").await;
+    town.labels("manager", iid, "manager-approved").await;
+    town.comment_says(iid, "Waiting for the provisioner").await;
+    town.labels("provisioner", iid, "provisioner-approved").await;
+    town.comment_says(iid, "Access request: Active").await;
+    let secret = secret_in(&town.messages("requester").await[0]);
+
+    let json = town.command(&["inventory", "--instance", "global", "--format", "json"]);
+    assert_eq!(json.status.code(), Some(0), "{}", String::from_utf8_lossy(&json.stderr));
+    let document: Value = serde_json::from_slice(&json.stdout).unwrap();
+    let lines = document["instances"][0]["credentials"].as_array().unwrap();
+    let ours = lines.iter().find(|line| line["name"] == url.as_str()).unwrap();
+    assert_eq!((&ours["standing"], &ours["findings"]), (&json!("ours"), &json!([])));
+    let fine = town.command(&["inventory", "--fail-on", "orphan,zombie,missing", "--format", "csv"]);
+    assert_eq!(fine.status.code(), Some(0));
+    assert_eq!(town.command(&["inventory", "--fail-on", "foreign"]).status.code(), Some(4));
+    assert_eq!(town.command(&["inventory", "--fail-on", "nonsense"]).status.code(), Some(2));
+    assert_eq!(town.command(&["inventory", "--instance", "nowhere"]).status.code(), Some(2));
+    let orphans = town.command(&["inventory", "--take-away", "orphans", "--yes"]);
+    assert_eq!(orphans.status.code(), Some(0), "{}", String::from_utf8_lossy(&orphans.stderr));
+    let plan = town.command(&["retire", "plan"]);
+    assert!(String::from_utf8_lossy(&plan.stdout).contains(&url));
+
+    let mut whose = countersign();
+    whose
+        .args(["whose", "--stdin", "--revoke", "--why", "leaked", "--config"])
+        .arg(town.home("countersign.toml"));
+    let mut whose =
+        whose.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    std::io::Write::write_all(&mut whose.stdin.take().unwrap(), secret.as_bytes()).unwrap();
+    let whose = whose.wait_with_output().unwrap();
+    let told = String::from_utf8(whose.stdout.clone()).unwrap();
+    assert_eq!(whose.status.code(), Some(0), "{told}{}", String::from_utf8_lossy(&whose.stderr));
+    assert!(told.contains(&url) && told.contains("@robin") && told.contains("@kim"), "{told}");
+    assert_eq!(town.works(&secret).await, 401);
+    for output in [json, fine, orphans, plan, whose] {
+        for text in [output.stdout, output.stderr] {
+            assert!(!String::from_utf8_lossy(&text).contains(&secret), "a command shows the secret");
+        }
+    }
+}

@@ -135,7 +135,7 @@ async fn a_conversation_that_cannot_be_opened_is_a_refusal_too() {
     let house = House::open().await;
     house
         .fault(
-            json!({"vendor": "slack", "path": "conversations.open", "effect": "slack_error:user_disabled"}),
+            json!({"vendor": "slack", "path": "conversations.open", "effect": "slack_error:user_disabled", "times": 0}),
         )
         .await;
     let iid = house.approved().await;

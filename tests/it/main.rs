@@ -20,6 +20,7 @@ mod life;
 mod memory;
 mod patience;
 mod recovery;
+mod speed;
 mod stopping;
 mod story;
 mod sweeping;

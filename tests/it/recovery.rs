@@ -155,6 +155,10 @@ async fn t18_died_between_the_id_and_the_message() {
         let mut house = House::open().await;
         // Our own user is asked for once before; the call to die in is the one that proves the secret.
         let iid = house.approved_unseen().await;
+        if vendor == "slack" {
+            // Nobody remembers the webhook, so that the conversation is not opened beside the reading.
+            house.restart().await;
+        }
         house.dies_during(vendor, method, path).await;
         assert_eq!(house.secrets().len(), 1, "{path}");
         house.settle().await;

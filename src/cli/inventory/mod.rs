@@ -5,17 +5,22 @@
 mod csv;
 mod json;
 mod table;
+pub mod take_away;
 
 use std::io::{self, Write};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
+use self::take_away::{Sayso, TakeAway, ask, take_away};
 use super::output::{self, ExitStatus, Failure, say};
 use super::{ConfigFile, load};
 use crate::domain::inventory::{Finding, Line, Summary};
 use crate::domain::policy::Instance;
 use crate::reconcile::Context;
 use crate::reconcile::inventory::take;
+
+/// How far back Zendesk's audit log is looked through.
+const AUDIT_LOG: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// Arguments of `inventory`.
 #[derive(Debug, clap::Args)]
@@ -30,6 +35,15 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "FINDING,…", value_delimiter = ',', value_parser = finding,
         long_help = every_finding())]
     fail_on: Vec<Finding>,
+    /// Take away what is found of this, after asking: only what our own user made, and never what the ledger knows.
+    #[arg(long, value_enum, value_name = "WHAT")]
+    take_away: Option<TakeAway>,
+    /// Take it away without asking.
+    #[arg(long, requires = "take_away")]
+    yes: bool,
+    /// Why, for the audit chain.
+    #[arg(long, value_name = "TEXT", requires = "take_away", default_value = "an orphan of the inventory")]
+    why: String,
     #[command(flatten)]
     config: ConfigFile,
 }
@@ -95,6 +109,12 @@ fn every_finding() -> String {
 pub(super) async fn run(arguments: Arguments) -> Result<ExitStatus, Failure> {
     let config = load::config(&arguments.config)?;
     let service = load::service(&config).await?;
+    if let Some(TakeAway::Orphans) = arguments.take_away {
+        let sayso = Sayso { why: load::why(&arguments.why)?, by: load::operator() };
+        let yes = arguments.yes;
+        let mut agreed = |count| if yes { Ok(true) } else { ask(count) };
+        return take_away(&service.context, arguments.instance.as_deref(), &sayso, &mut agreed).await;
+    }
     let wish = Wish { instance: arguments.instance, format: arguments.format };
     let summaries = report(&service.context, &wish, &mut output::Stream).await?;
     Ok(ended(&summaries, &arguments.fail_on))
@@ -113,6 +133,7 @@ pub async fn report(
         Format::Csv => Box::new(csv::Csv::new(out)),
     };
     let at = context.now();
+    let since = at.checked_sub(AUDIT_LOG).unwrap_or(at);
     // What cannot be written is noted by the stream, and tells in the exit status.
     let _ = writer.begin(at);
     let mut summaries = Vec::new();
@@ -121,7 +142,7 @@ pub async fn report(
         let mut tell = |line: &Line| {
             let _ = writer.line(line);
         };
-        let summary = take(context, instance, &mut tell).await?;
+        let summary = take(context, instance, since, &mut tell).await?;
         for list in &summary.unreadable {
             say(format_args!("{}: {} could not be read: {}", instance.key, list.what, list.why));
         }

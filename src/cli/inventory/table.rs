@@ -5,7 +5,8 @@ use std::io::{self, Write};
 use jiff::Timestamp;
 
 use super::{Sums, Writes};
-use crate::domain::inventory::{Finding, LAST_DAY, LastUse, Line, ListedKind, days_left};
+use crate::domain::inventory::summary::AuditLogRead;
+use crate::domain::inventory::{Finding, LAST_DAY, LastUse, Line, ListedKind, Summary, days_left};
 use crate::domain::policy::Instance;
 
 /// What is left of 100 columns for the name.
@@ -80,6 +81,7 @@ impl Writes for Table<'_> {
         for list in &summary.unreadable {
             writeln!(self.out, "Could not be read: {}: {}.", list.what, list.why)?;
         }
+        self.audit_log(summary)?;
         writeln!(
             self.out,
             "Zendesk ends every API token on {LAST_DAY}, {} days from now.\n\
@@ -96,6 +98,22 @@ impl Writes for Table<'_> {
 }
 
 impl Table<'_> {
+    fn audit_log(&mut self, summary: &Summary) -> io::Result<()> {
+        if summary.audit_log == AuditLogRead::NotInPlan {
+            writeln!(
+                self.out,
+                "This plan has no audit log: who created what outside the process is not told."
+            )?;
+        }
+        for line in &summary.outside {
+            let who = line.actor.map_or("somebody".to_owned(), |actor| format!("user {actor}"));
+            let id = line.credential.map(|id| id.to_string()).unwrap_or_default();
+            let (action, kind) = (fit(&line.action, 10), fit(&line.source_type, 20));
+            writeln!(self.out, "Zendesk's audit log: {action} of {kind} {id} by {who}, {}", day(line.at))?;
+        }
+        Ok(())
+    }
+
     fn row(&mut self, cells: [&str; 6]) -> io::Result<()> {
         let [standing, kind, id, creator, used, name] = cells;
         let row = format!("{standing:<10} {kind:<12} {id:<10} {creator:<CREATOR$} {used:<10} {name}");

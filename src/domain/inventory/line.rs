@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{ExceptionUse, Finding, Judgement, Known, LastUse, Listed, ListedKind, Standing};
-use crate::domain::ids::{CredentialId, UserId, ZendeskUserId};
+use crate::domain::ids::{CredentialId, Email, UserId, ZendeskUserId};
 
 /// One credential.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -31,6 +31,12 @@ pub struct Line {
     pub creator: Option<ZendeskUserId>,
     /// Their name.
     pub creator_name: Option<String>,
+    /// Their address: to find whose it is, and not shown.
+    #[serde(skip)]
+    pub creator_email: Option<Email>,
+    /// The beginning that Zendesk shows: to know it again, and not shown.
+    #[serde(skip)]
+    pub visible: Option<String>,
     /// Switched on; `None` where it is not listed.
     pub active: Option<bool>,
     /// When it was created.
@@ -65,6 +71,8 @@ impl Line {
             client: listed.client,
             creator: listed.creator,
             creator_name: listed.creator_name,
+            creator_email: listed.creator_email,
+            visible: listed.visible,
             active: Some(listed.active),
             created_at: listed.created_at,
             last_use: listed.last_use,
@@ -90,6 +98,8 @@ impl Line {
             client: None,
             creator: None,
             creator_name: None,
+            creator_email: None,
+            visible: None,
             active: None,
             created_at: None,
             last_use: LastUse::NotKnown,

@@ -4,6 +4,7 @@
 //! without a request an [`Exception`]; [`judge`] says what it is and what is wrong with it. A name alone excuses
 //! nobody and proves nothing: an exception is tied to its creators, and what is ours is known by its id.
 
+pub mod deeds;
 pub mod exceptions;
 mod judge;
 pub mod known;
@@ -17,7 +18,7 @@ use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use super::ids::{CredentialId, ZendeskUserId};
+use super::ids::{CredentialId, Email, ZendeskUserId};
 pub use exceptions::{Exception, ExceptionUse};
 pub use judge::{Judgement, Rules, judge};
 pub use known::{Expected, Known};
@@ -87,6 +88,8 @@ pub struct Listed {
     pub creator: Option<ZendeskUserId>,
     /// Their name, if Zendesk says it.
     pub creator_name: Option<String>,
+    /// Their address there, if Zendesk says it.
+    pub creator_email: Option<Email>,
     /// Not switched off.
     pub active: bool,
     /// When, if said.

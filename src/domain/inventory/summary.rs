@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use serde::Serialize;
+
+use crate::domain::ids::{CredentialId, ZendeskUserId};
 
 use super::{Finding, Line, ListedKind, Standing};
 
@@ -21,6 +24,38 @@ pub struct Summary {
     pub findings: BTreeMap<Finding, usize>,
     /// The lists that could not be read, and why.
     pub unreadable: Vec<Unreadable>,
+    /// How far Zendesk's own audit log was read.
+    pub audit_log: AuditLogRead,
+    /// What it tells that we did not do; the first fifty.
+    pub outside: Vec<Outside>,
+}
+
+/// How far Zendesk's own audit log was read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AuditLogRead {
+    /// Not at all, or not to its end.
+    #[default]
+    No,
+    /// The account's plan has none.
+    NotInPlan,
+    /// To its end.
+    Whole,
+}
+
+/// Something that Zendesk's audit log tells and that did not happen through us.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Outside {
+    /// `create` or `destroy`.
+    pub action: String,
+    /// What kind of thing, in Zendesk's word.
+    pub source_type: String,
+    /// Its id.
+    pub credential: Option<CredentialId>,
+    /// Who.
+    pub actor: Option<ZendeskUserId>,
+    /// When.
+    pub at: Timestamp,
 }
 
 /// A list that could not be read.

@@ -12,7 +12,7 @@ use crate::domain::testing::{URL, time};
 const NOW: &str = "2026-12-31T09:00:00Z";
 const DELIVERED: &str = "2026-12-01T09:00:10Z";
 
-fn standards() -> Standards {
+pub(super) fn standards() -> Standards {
     Standards {
         template: "{requester} {issue_url} until {expires_on}".to_owned(),
         issues: vec!["https://gitlab.example/team/access/-/issues/".to_owned()],
@@ -20,7 +20,7 @@ fn standards() -> Standards {
     }
 }
 
-fn exceptions() -> Vec<Exception> {
+pub(super) fn exceptions() -> Vec<Exception> {
     let exception = |purpose, pattern: &str, creator| Exception {
         purpose,
         pattern: pattern.to_owned(),
@@ -33,7 +33,7 @@ fn exceptions() -> Vec<Exception> {
     ]
 }
 
-fn listed(name: &str, creator: i64) -> Listed {
+pub(super) fn listed(name: &str, creator: i64) -> Listed {
     Listed {
         kind: ListedKind::ApiToken,
         id: CredentialId(900),
@@ -42,6 +42,7 @@ fn listed(name: &str, creator: i64) -> Listed {
         client: None,
         creator: Some(ZendeskUserId(creator)),
         creator_name: None,
+        creator_email: None,
         active: true,
         created_at: Some(time("2026-12-01T09:00:05Z")),
         last_use: LastUse::At(time("2026-12-31T08:00:00Z")),
@@ -51,7 +52,7 @@ fn listed(name: &str, creator: i64) -> Listed {
     }
 }
 
-fn known(expected: Expected) -> Known {
+pub(super) fn known(expected: Expected) -> Known {
     Known {
         key: IssueKey { project: ProjectId(1), iid: 7 },
         url: URL.to_owned(),

@@ -113,6 +113,7 @@ impl Grant {
             client,
             creator: self.user,
             creator_name: None,
+            creator_email: None,
             active: true,
             created_at: self.created_at,
             last_use: self.used_at.map_or(LastUse::NotKnown, LastUse::At),

@@ -2,33 +2,53 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::{SignedDuration, Timestamp};
+
 use crate::domain::ids::{CredentialId, IssueKey};
-use crate::domain::inventory::{Known, ListedKind};
+use crate::domain::inventory::{Known, Listed, ListedKind};
+use crate::domain::record::{Attempt, AttemptState};
 use crate::reconcile::context::Context;
 use crate::store::StoreError;
+
+/// Late looks for what was not found go on for an hour; twice that is on the safe side.
+const LATE_LOOKS: SignedDuration = SignedDuration::from_hours(2);
 
 pub(super) struct Ledger {
     known: BTreeMap<(ListedKind, CredentialId), Known>,
     seen: BTreeSet<(ListedKind, CredentialId)>,
+    /// Names of what may have been made although nobody has its id: its request looks for it.
+    pending: BTreeSet<String>,
 }
 
 impl Ledger {
     pub(super) async fn read(context: &Context, instance: &str) -> Result<Self, StoreError> {
-        let mut known = BTreeMap::new();
+        let (mut known, mut pending) = (BTreeMap::new(), BTreeSet::new());
         let now = context.now();
-        let each = |key, record: &_, attempt: crate::domain::record::Attempt| {
-            if attempt.instance == instance
-                && let Some(one) = Known::of(key, record, &attempt, now)
-            {
-                known.insert((one.kind, one.credential), one);
+        let each = |key, record: &_, attempt: Attempt| {
+            if attempt.instance != instance {
+                return;
+            }
+            match Known::of(key, record, &attempt, now) {
+                Some(one) => {
+                    known.insert((one.kind, one.credential), one);
+                }
+                None if may_exist(&attempt, now) => {
+                    pending.insert(attempt.name);
+                }
+                None => {}
             }
         };
         context.store.each_attempt(each).await?;
-        Ok(Self { known, seen: BTreeSet::new() })
+        Ok(Self { known, seen: BTreeSet::new(), pending })
     }
 
     pub(super) fn find(&self, kind: ListedKind, id: CredentialId) -> Option<&Known> {
         self.known.get(&(kind, id))
+    }
+
+    /// Whether it may be what a creation without an answer made.
+    pub(super) fn is_pending(&self, listed: &Listed) -> bool {
+        self.pending.contains(&listed.name)
     }
 
     /// What is known of something listed, which is ticked off.
@@ -52,5 +72,14 @@ impl Ledger {
     pub(super) fn live_issues(&self) -> Vec<IssueKey> {
         let live = self.known.values().filter(|known| known.is_live()).map(|known| known.key);
         live.collect::<BTreeSet<_>>().into_iter().collect()
+    }
+}
+
+/// What a call that was not answered may have made, as long as its request goes on looking for it.
+fn may_exist(attempt: &Attempt, now: Timestamp) -> bool {
+    match attempt.state {
+        AttemptState::NotMade => false,
+        AttemptState::NotFound => now.duration_since(attempt.deadline) < LATE_LOOKS,
+        _ => true,
     }
 }

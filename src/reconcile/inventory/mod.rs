@@ -4,24 +4,37 @@
 //! of OAuth tokens, which belong to clients, only a few numbers each are kept until their client comes. A list that
 //! cannot be read is said to be unreadable, never empty: then nothing of its kind is called missing either.
 
+mod daily;
 mod grants;
+mod hands;
 mod ledger;
+mod log;
+mod trace;
 
 use std::collections::BTreeSet;
 
+use jiff::Timestamp;
+
 use super::context::Context;
 
-use crate::domain::ids::IssueKey;
+use crate::domain::ids::{CredentialId, IssueKey};
 use crate::domain::inventory::{
-    Exception, Finding, Judgement, Known, Line, Listed, ListedKind, Rules, Standards, Summary, judge,
+    Exception, Finding, Judgement, Known, LastUse, Line, Listed, ListedKind, Rules, Standards, Standing,
+    Summary, judge,
 };
 use crate::domain::observed::ListedClient;
 use crate::domain::policy::Instance;
 use crate::store::StoreError;
 use crate::vendors::VendorError;
 use crate::vendors::zendesk::Zendesk;
+pub use daily::{daily, keep_daily, told};
 use grants::{Grants, Pages};
+pub use hands::{HandError, Wanted, handle, take_orphan_away};
 use ledger::Ledger;
+pub use trace::{Leaked, Owned, Trace, Traced, trace};
+
+/// The identifiers of our OAuth clients: this and the attempt's nonce.
+const IDENTIFIERS: &str = "countersign_*";
 
 /// Takes each line as it comes.
 pub type Sink<'a> = &'a mut (dyn FnMut(&Line) + Send);
@@ -34,20 +47,35 @@ struct Taking<'a> {
     standards: Standards,
     /// Live by the ledger, and their issue is gone.
     issues_gone: BTreeSet<IssueKey>,
+    /// Exceptions, and what we log in with.
+    excused: BTreeSet<(ListedKind, CredentialId)>,
     summary: Summary,
     tell: Sink<'a>,
 }
 
-/// Takes the inventory of an instance of the policy; every line goes to `tell`, the sums are returned.
-pub async fn take(context: &Context, instance: &Instance, tell: Sink<'_>) -> Result<Summary, StoreError> {
-    let ledger = Ledger::read(context, &instance.key).await?;
-    let standards = standards(context, instance).await?;
-    let (issues_gone, summary) = (BTreeSet::new(), Summary::default());
-    let mut taking = Taking { context, instance, ledger, standards, issues_gone, summary, tell };
+/// Takes the inventory of an instance of the policy; every line goes to `tell`, the sums are returned. Zendesk's audit
+/// log is looked through from `since` on.
+pub async fn take(
+    context: &Context,
+    instance: &Instance,
+    since: Timestamp,
+    tell: Sink<'_>,
+) -> Result<Summary, StoreError> {
+    let mut taking = Taking {
+        context,
+        instance,
+        ledger: Ledger::read(context, &instance.key).await?,
+        standards: standards(context, instance).await?,
+        issues_gone: BTreeSet::new(),
+        excused: BTreeSet::new(),
+        summary: Summary::default(),
+        tell,
+    };
     taking.look_at_issues().await;
     if let Some(zendesk) = context.zendesk.get(&instance.key) {
         taking.api_tokens(zendesk).await;
         taking.oauth(zendesk).await;
+        taking.audit_log(zendesk, since).await;
     }
     Ok(taking.summary)
 }
@@ -63,7 +91,7 @@ pub(super) async fn standards(context: &Context, instance: &Instance) -> Result<
     Ok(Standards {
         template: instance.name_template.clone(),
         issues: starts.collect(),
-        identifiers: Vec::new(),
+        identifiers: vec![IDENTIFIERS.to_owned()],
     })
 }
 
@@ -133,23 +161,10 @@ impl Taking<'_> {
 
     /// A client, and its tokens below it.
     fn tell_client(&mut self, zendesk: &Zendesk, client: ListedClient, grants: &mut Grants) {
-        let (id, own_login) = (client.id, zendesk.is_own_client(&client.identifier));
+        let id = client.id;
         let tokens = grants.of(id);
-        let listed = Listed {
-            kind: ListedKind::OauthClient,
-            id,
-            name: client.name,
-            identifier: Some(client.identifier),
-            client: None,
-            creator: client.owner,
-            creator_name: None,
-            active: true,
-            created_at: client.created_at,
-            last_use: grants.last_use(&tokens),
-            expires_at: None,
-            visible: None,
-            own_login,
-        };
+        let listed = Listed { last_use: grants.last_use(&tokens), ..listed_client(zendesk, client) };
+        let own_login = listed.own_login;
         let known = self.ledger.find(ListedKind::OauthClient, id).cloned();
         let judgement = self.tell_of(listed);
         for token in tokens {
@@ -163,6 +178,9 @@ impl Taking<'_> {
         let known = self.ledger.seen(listed.kind, listed.id);
         let rules = Rules { standards: &self.standards, exceptions: self.exceptions() };
         let judgement = judge(&listed, known.as_ref(), rules, self.context.now());
+        if matches!(judgement.standing, Standing::Exception | Standing::OwnLogin) {
+            self.excused.insert((listed.kind, listed.id));
+        }
         let line = Line::of(&self.instance.key, listed, known.as_ref(), judgement.clone());
         self.tell_line(line, known.as_ref());
         judgement
@@ -204,5 +222,25 @@ impl Taking<'_> {
             error => error.to_string(),
         };
         self.summary.could_not_read(what, why);
+    }
+}
+
+/// A client as it is listed, but for the use of its tokens.
+fn listed_client(zendesk: &Zendesk, client: ListedClient) -> Listed {
+    Listed {
+        kind: ListedKind::OauthClient,
+        id: client.id,
+        name: client.name,
+        own_login: zendesk.is_own_client(&client.identifier),
+        identifier: Some(client.identifier),
+        client: None,
+        creator: client.owner,
+        creator_name: None,
+        creator_email: None,
+        active: true,
+        created_at: client.created_at,
+        last_use: LastUse::NotKnown,
+        expires_at: None,
+        visible: None,
     }
 }

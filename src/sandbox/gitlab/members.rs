@@ -37,7 +37,12 @@ fn show(desk: &Desk<'_>, owners: &[Option<Owner>], segments: &[&str]) -> Reply {
         }
     }
     match (desk.call.method.as_str(), segments) {
-        ("GET", []) => Ok(pages::answer(desk, &members, |member| Some(shape(desk, member)))),
+        ("GET", []) => {
+            if let Some(ids) = desk.call.list("user_ids") {
+                members.retain(|member| ids.contains(&member.user_id.to_string()));
+            }
+            Ok(pages::answer(desk, &members, |member| Some(shape(desk, member))))
+        }
         ("GET", [id]) => {
             let member = members.iter().find(|member| member.user_id.to_string() == *id);
             member.map(|member| Answer::ok(&shape(desk, member))).ok_or_else(|| not_found(""))
@@ -75,6 +80,19 @@ mod tests {
             (&json!(30), &json!("2026-11-22"))
         );
         assert_eq!(stage.gitlab("manager", ("GET", ""), Value::Null).await.status, 404);
+    }
+
+    #[tokio::test]
+    async fn the_list_is_cut_down_to_those_who_are_asked_for() {
+        let stage = Stage::set().await;
+        let seen = stage.gitlab(
+            "bot",
+            ("GET", "members/all?user_ids[]=102&user_ids[]=107&user_ids[]=9"),
+            Value::Null,
+        );
+        let seen = seen.await.body;
+        let ids: Vec<_> = seen.as_array().unwrap().iter().map(|member| &member["id"]).collect();
+        assert_eq!(ids.len(), 2, "{ids:?}");
     }
 
     #[tokio::test]

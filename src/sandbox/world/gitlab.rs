@@ -41,6 +41,8 @@ pub(crate) struct User {
     /// `active` or `blocked`.
     pub(crate) state: String,
     pub(crate) bot: bool,
+    /// GraphQL shows this account to nobody.
+    pub(crate) unlisted: bool,
     pub(crate) created_at: Timestamp,
 }
 

@@ -9,16 +9,30 @@ use serde_json::{Value, json};
 
 use super::number;
 use super::setup::{HookId, HookSettings};
-use crate::domain::ids::{IssueId, IssueKey, NoteId, ProjectId};
+use crate::domain::ids::{IssueId, IssueKey, NoteId, ProjectId, UserId};
 
 type Body = Result<Option<(&'static str, Vec<u8>)>, BodyError>;
 
 /// Below the instance's address, where GraphQL lives; REST is below `api/v4`.
 const GRAPHQL: &str = "api/graphql";
 
-/// The one query; source: GitLab "GraphQL API resources", `WorkItemWidgetDescription`.
-const LAST_EDIT: &str = "query lastEdit($id: WorkItemID!) { workItem(id: $id) { id widgets { \
-    ... on WorkItemWidgetDescription { lastEditedAt lastEditedBy { id } } } } }";
+/// Source: GitLab "GraphQL API resources", `WorkItemWidgetDescription`.
+macro_rules! described {
+    () => {
+        "workItem(id: $id) { id widgets { ... on WorkItemWidgetDescription { description lastEditedAt \
+         lastEditedBy { id } } } }"
+    };
+}
+/// Source: the same, `Query.users` and `UserCore`. Asked for nobody it would list everybody, so that it is left out then.
+macro_rules! users {
+    () => {
+        "users(ids: $people) { nodes { id username bot state } }"
+    };
+}
+const DESCRIBED: &str = concat!("query described($id: WorkItemID!) { ", described!(), " }");
+const DESCRIBED_AND_PEOPLE: &str =
+    concat!("query described($id: WorkItemID!, $people: [ID!]) { ", described!(), " ", users!(), " }");
+const PEOPLE: &str = concat!("query people($people: [ID!]) { ", users!(), " }");
 
 /// `GET /projects/:id/issues/:iid/notes/:note_id`
 pub(super) struct OneNote {
@@ -99,12 +113,13 @@ impl Endpoint for UpdatedIssues {
     }
 }
 
-/// The last edit of a description, which REST does not tell.
-pub(super) struct LastEdit {
-    pub(super) issue: IssueId,
+/// A description with its last edit, which REST does not tell, and people; one of the two at least.
+pub(super) struct Question<'a> {
+    pub(super) issue: Option<IssueId>,
+    pub(super) people: &'a [UserId],
 }
 
-impl Endpoint for LastEdit {
+impl Endpoint for Question<'_> {
     fn method(&self) -> Method {
         Method::POST
     }
@@ -118,14 +133,20 @@ impl Endpoint for LastEdit {
     }
 
     fn body(&self) -> Body {
-        let id = format!("gid://gitlab/WorkItem/{}", self.issue);
-        JsonParams::into_body(&json!({ "query": LAST_EDIT, "variables": { "id": id } }))
+        let query = match (self.issue, self.people) {
+            (Some(_), []) => DESCRIBED,
+            (Some(_), _) => DESCRIBED_AND_PEOPLE,
+            (None, _) => PEOPLE,
+        };
+        let id = self.issue.map(|issue| format!("gid://gitlab/WorkItem/{issue}"));
+        let people: Vec<String> = self.people.iter().map(|one| format!("gid://gitlab/User/{one}")).collect();
+        JsonParams::into_body(&json!({ "query": query, "variables": { "id": id, "people": people } }))
     }
 }
 
 /// Questions that go out as a POST.
 pub(super) trait Repeatable: Endpoint {
-    /// GraphQL: the one query we have changes nothing.
+    /// GraphQL: the queries we have change nothing.
     fn is_a_question(&self) -> bool {
         self.url_base() == UrlBase::Instance && self.endpoint() == GRAPHQL
     }

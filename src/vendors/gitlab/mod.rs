@@ -5,6 +5,8 @@
 //! are read to their end or not at all. Answers become `domain::observed`, and a field whose absence would make an
 //! approval easier is required.
 
+use std::collections::BTreeMap;
+
 use gitlab::api::common::{NameOrId, SortOrder};
 use gitlab::api::projects::Project as OneProject;
 use gitlab::api::projects::issues::notes::{CreateIssueNote, EditIssueNote, IssueNotes, NoteOrderBy};
@@ -12,9 +14,9 @@ use gitlab::api::projects::issues::{
     EditIssue, Issue as OneIssue, IssueResourceLabelEvents, IssueStateEvent,
 };
 use gitlab::api::projects::labels::Labels;
-use gitlab::api::projects::members::AllProjectMember;
+use gitlab::api::projects::members::{AllProjectMember, AllProjectMembers};
 use gitlab::api::projects::repository::branches::Branch as OneBranch;
-use gitlab::api::users::{CurrentUser, User, Users};
+use gitlab::api::users::{CurrentUser, User as OneUser, Users};
 use jiff::Timestamp;
 use url::Url;
 
@@ -22,17 +24,19 @@ use super::Vendor;
 use super::error::VendorError;
 use super::http::Transport;
 use crate::domain::ids::{IssueId, IssueKey, LabelId, NoteId, ProjectId, UserId};
-use crate::domain::observed::{Account, Edit, Issue, LabelEvent, Membership, Note};
+use crate::domain::observed::{Account, Described, Issue, LabelEvent, Membership, Note, User};
 use crate::secret::Secret;
 
 mod edit;
 mod endpoints;
+mod new_issue;
 mod session;
 pub mod setup;
 mod shapes;
 pub mod sweep;
 
-use endpoints::{GroupMember, LastEdit, OneNote, StateEvents, UpdatedIssues};
+use endpoints::{GroupMember, OneNote, Question, StateEvents, UpdatedIssues};
+pub use new_issue::NewIssue;
 use session::built;
 
 /// User names are at most this long at GitLab; anything longer names nobody.
@@ -115,9 +119,14 @@ impl GitLab {
     pub async fn issue(&self, key: IssueKey) -> Result<Issue, VendorError> {
         let (project, iid) = numbers(key);
         let endpoint = built(OneIssue::builder().project(project).issue(iid).build());
-        let issue = Issue::from(self.ask::<shapes::Issue>("issue", &endpoint).await?);
-        // GitLab answers for a project's former path and id too; that would be another request's issue.
-        if issue.key == key { Ok(issue) } else { Err(malformed()) }
+        same(key, self.ask::<shapes::Issue>("issue", &endpoint).await?)
+    }
+
+    /// The same, tried once: whoever reads other things at the same time must know when this was read.
+    pub async fn issue_at_once(&self, key: IssueKey) -> Result<Issue, VendorError> {
+        let (project, iid) = numbers(key);
+        let endpoint = built(OneIssue::builder().project(project).issue(iid).build());
+        same(key, self.ask_once::<shapes::Issue>("issue", &endpoint).await?)
     }
 
     /// All label events of an issue, in the order GitLab lists them.
@@ -135,10 +144,42 @@ impl GitLab {
         Ok(closings.map(|event| event.created_at).max())
     }
 
-    /// The last change of the description; `None` only if GitLab says there was none since the creation.
-    pub async fn last_edit(&self, issue: IssueId) -> Result<Option<Edit>, VendorError> {
-        let answer: edit::Answer = self.ask("last_edit", &LastEdit { issue }).await?;
-        answer.last_edit(issue)
+    /// The description with its last change, in one answer, and these people's accounts as far as we may see them.
+    pub async fn described(&self, issue: IssueId, people: &[UserId]) -> Result<Described, VendorError> {
+        let answer: edit::Answer = self.ask("described", &Question { issue: Some(issue), people }).await?;
+        answer.described(issue)
+    }
+
+    /// These people's accounts, as far as we may see them.
+    pub async fn people(&self, people: &[UserId]) -> Result<Vec<User>, VendorError> {
+        if people.is_empty() {
+            return Ok(Vec::new());
+        }
+        let answer: edit::Answer = self.ask("people", &Question { issue: None, people }).await?;
+        answer.people()
+    }
+
+    /// Which of these people are members of the project, inherited memberships included.
+    ///
+    /// GitLab lists the highest of a person's memberships; somebody listed twice is an answer that cannot be used.
+    pub async fn memberships(
+        &self,
+        project: ProjectId,
+        people: &[UserId],
+    ) -> Result<BTreeMap<UserId, Membership>, VendorError> {
+        if people.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let mut members = AllProjectMembers::builder();
+        members.project(number(project.0)).user_ids(people.iter().map(|one| number(one.0)));
+        let members: Vec<shapes::ListedMember> = self.ask_all("members", &built(members.build())).await?;
+        let mut found = BTreeMap::new();
+        for member in members {
+            if found.insert(member.id, member.member.membership()).is_some() {
+                return Err(malformed());
+            }
+        }
+        Ok(found)
     }
 
     /// The notes of an issue that are wanted, system notes included, oldest first. All are read, and only these kept.
@@ -199,11 +240,15 @@ impl GitLab {
 
     /// A person with their membership of the project, inherited ones included.
     pub async fn account(&self, project: ProjectId, user: UserId) -> Result<Account, VendorError> {
-        let endpoint = built(User::builder().user(number(user.0)).build());
-        let found: shapes::User = self.ask("user", &endpoint).await?;
+        let endpoint = built(OneUser::builder().user(number(user.0)).build());
         let mut member = AllProjectMember::builder();
         member.project(number(project.0)).user(number(user.0));
-        let member = self.ask::<shapes::Member>("member", &built(member.build())).await;
+        let member = built(member.build());
+        let (found, member) = tokio::join!(
+            self.ask::<shapes::User>("user", &endpoint),
+            self.ask::<shapes::Member>("member", &member)
+        );
+        let found = found?;
         let membership = match member {
             Ok(member) => Some(member.membership()),
             Err(VendorError::NotFound { .. }) => None,
@@ -215,7 +260,7 @@ impl GitLab {
 
     /// The user name that an account has now.
     pub async fn username(&self, user: UserId) -> Result<String, VendorError> {
-        let endpoint = built(User::builder().user(number(user.0)).build());
+        let endpoint = built(OneUser::builder().user(number(user.0)).build());
         let found: shapes::User = self.ask("user", &endpoint).await?;
         if found.id == user { Ok(found.username) } else { Err(malformed()) }
     }
@@ -271,6 +316,12 @@ impl GitLab {
         let kept = |issue: shapes::Issue| Some(keep(issue.into()));
         self.ask_all_for("issues_updated_since", &endpoint, kept).await
     }
+}
+
+/// GitLab answers for a project's former path and id too; that would be another request's issue.
+fn same(key: IssueKey, issue: shapes::Issue) -> Result<Issue, VendorError> {
+    let issue = Issue::from(issue);
+    if issue.key == key { Ok(issue) } else { Err(malformed()) }
 }
 
 fn malformed() -> VendorError {

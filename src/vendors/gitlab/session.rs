@@ -128,6 +128,15 @@ impl GitLab {
         self.session(operation, endpoint).run(endpoint).await
     }
 
+    /// The same, tried once.
+    pub(super) async fn ask_once<T: DeserializeOwned + 'static>(
+        &self,
+        operation: &'static str,
+        endpoint: &(impl Endpoint + Sync),
+    ) -> Result<T, VendorError> {
+        Session { repeatable: false, ..self.session(operation, endpoint) }.run(endpoint).await
+    }
+
     /// Calls and reads the answer's bytes as they are.
     pub(super) async fn ask_raw(
         &self,

@@ -190,6 +190,14 @@ pub(super) struct Member {
     membership_state: Option<String>,
 }
 
+/// A member in a list, with whose membership it is.
+#[derive(Deserialize)]
+pub(super) struct ListedMember {
+    pub(super) id: UserId,
+    #[serde(flatten)]
+    pub(super) member: Member,
+}
+
 impl Member {
     pub(super) fn membership(self) -> observed::Membership {
         let active = self.state == "active" && self.membership_state.is_none_or(|state| state == "active");

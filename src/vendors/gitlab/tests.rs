@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::setup::{HookId, HookSettings, NewFile, NewLabel};
 use super::*;
 use crate::domain::ids::EventId;
-use crate::domain::observed::Membership;
+use crate::domain::observed::Edit;
 use crate::vendors::testing::{Log, answer, json as json_answer, lines, vendor};
 
 const KEY: IssueKey = IssueKey { project: ProjectId(5), iid: 7 };
@@ -164,25 +164,66 @@ fn work_item(widgets: &Value) -> Value {
     json!({ "data": { "workItem": { "id": "gid://gitlab/WorkItem/70", "widgets": widgets } } })
 }
 
+async fn last_edit(gitlab: &GitLab, issue: i64) -> Result<Option<Edit>, VendorError> {
+    gitlab.described(IssueId(issue), &[]).await.map(|described| described.last_edit)
+}
+
+#[tokio::test]
+async fn a_description_comes_with_its_last_edit_and_with_people_where_some_are_asked_for() {
+    let mut body = work_item(&json!([{ "description": "text", "lastEditedAt": null }]));
+    body["data"]["users"] = json!({ "nodes": [
+        { "id": "gid://gitlab/User/12", "username": "ann", "bot": false, "state": "active" },
+        { "id": "gid://gitlab/User/13", "username": "robot", "bot": true, "state": "blocked" },
+    ]});
+    let (gitlab, log) = always(body.clone());
+    let described = gitlab.described(IssueId(70), &[UserId(12), UserId(13)]).await.unwrap();
+    let seen: Vec<_> = described.people.iter().map(|one| (one.id.0, one.bot, one.active)).collect();
+    assert_eq!((described.text.as_str(), seen), ("text", vec![(12, false, true), (13, true, false)]));
+    assert_eq!(gitlab.people(&[UserId(12)]).await.unwrap().len(), 2);
+    assert_eq!(gitlab.people(&[]).await, Ok(Vec::new()));
+    let asked: Vec<Value> = log.lock().unwrap().iter().map(crate::vendors::testing::Asked::json).collect();
+    assert_eq!(asked.len(), 2, "asked for nobody, GitLab would list everybody");
+    assert_eq!(asked[0]["variables"]["people"], json!(["gid://gitlab/User/12", "gid://gitlab/User/13"]));
+    body["data"]["users"]["nodes"][0]["bot"] = Value::Null;
+    let unsaid = always(body).0.described(IssueId(70), &[UserId(12)]).await;
+    assert_eq!(unsaid, Err(malformed()), "who may be a bot is nobody");
+}
+
+#[tokio::test]
+async fn memberships_are_of_those_who_are_listed_once() {
+    let member = |id: i64| json!({ "id": id, "access_level": 15, "state": "active", "expires_at": null });
+    let (gitlab, log) = gitlab(move |_| page("", &json!([member(12)])));
+    let found = gitlab.memberships(ProjectId(5), &[UserId(12), UserId(13)]).await.unwrap();
+    assert_eq!(found.keys().collect::<Vec<_>>(), [&UserId(12)]);
+    assert!(
+        lines(&log)[0].contains("/projects/5/members/all?user_ids%5B%5D=12&user_ids%5B%5D=13"),
+        "{:?}",
+        lines(&log)
+    );
+    assert_eq!(gitlab.memberships(ProjectId(5), &[]).await, Ok(BTreeMap::new()));
+    let twice = self::gitlab(move |_| page("", &json!([member(12), member(12)]))).0;
+    assert_eq!(twice.memberships(ProjectId(5), &[UserId(12)]).await, Err(malformed()));
+}
+
 #[tokio::test]
 async fn a_last_edit_has_its_time_and_its_editor() {
     let edited = json!([{}, { "lastEditedAt": AT, "lastEditedBy": { "id": "gid://gitlab/User/12" } }]);
     let (gitlab, log) = always(work_item(&edited));
-    let edit = gitlab.last_edit(IssueId(70)).await.unwrap();
+    let edit = last_edit(&gitlab, 70).await.unwrap();
     assert_eq!(edit, Some(Edit { at: at(), by: Some(UserId(12)) }));
     assert_eq!(lines(&log), ["POST /gitlab/api/graphql"]);
     assert_eq!(log.lock().unwrap()[0].json()["variables"]["id"], "gid://gitlab/WorkItem/70");
     let by_a_ghost = always(work_item(&json!([{ "lastEditedAt": AT, "lastEditedBy": null }]))).0;
-    assert_eq!(by_a_ghost.last_edit(IssueId(70)).await, Ok(Some(Edit { at: at(), by: None })));
+    assert_eq!(last_edit(&by_a_ghost, 70).await, Ok(Some(Edit { at: at(), by: None })));
 }
 
 #[tokio::test]
 async fn never_edited_is_believed_only_when_said() {
     let said = json!([{}, { "lastEditedAt": null, "lastEditedBy": null }]);
-    assert_eq!(always(work_item(&said)).0.last_edit(IssueId(70)).await, Ok(None));
-    assert_eq!(always(work_item(&said)).0.last_edit(IssueId(71)).await, Err(malformed()));
+    assert_eq!(last_edit(&always(work_item(&said)).0, 70).await, Ok(None));
+    assert_eq!(last_edit(&always(work_item(&said)).0, 71).await, Err(malformed()));
     let gone = always(json!({ "data": { "workItem": null } })).0;
-    assert_eq!(gone.last_edit(IssueId(70)).await, Err(VendorError::NotFound { vendor: Vendor::GitLab }));
+    assert_eq!(last_edit(&gone, 70).await, Err(VendorError::NotFound { vendor: Vendor::GitLab }));
     let mut with_error = work_item(&said);
     with_error["errors"] = json!([{ "message": "Timeout" }]);
     for body in [
@@ -194,7 +235,7 @@ async fn never_edited_is_believed_only_when_said() {
         json!({ "data": null, "errors": [{ "message": "no" }] }),
         json!([]),
     ] {
-        assert_eq!(always(body.clone()).0.last_edit(IssueId(70)).await, Err(malformed()), "{body}");
+        assert_eq!(last_edit(&always(body.clone()).0, 70).await, Err(malformed()), "{body}");
     }
 }
 
@@ -237,7 +278,7 @@ async fn a_comment_is_never_written_twice() {
     assert_eq!(lines(&log).len(), 1);
     gitlab.issue(KEY).await.unwrap_err();
     assert_eq!(lines(&log).len(), 4, "a question is repeated");
-    gitlab.last_edit(IssueId(70)).await.unwrap_err();
+    last_edit(&gitlab, 70).await.unwrap_err();
     assert_eq!(lines(&log).len(), 7, "also when it is a POST");
 }
 
@@ -475,6 +516,6 @@ async fn a_look_can_run_on_any_thread() {
     let events = tokio::spawn(async move { gitlab.label_events(KEY).await }).await.unwrap();
     assert_eq!(events, Ok(Vec::new()));
     let (gitlab, _) = always(work_item(&json!([{ "lastEditedAt": null }])));
-    let edit = tokio::spawn(async move { gitlab.last_edit(IssueId(70)).await }).await.unwrap();
+    let edit = tokio::spawn(async move { last_edit(&gitlab, 70).await }).await.unwrap();
     assert_eq!(edit, Ok(None));
 }

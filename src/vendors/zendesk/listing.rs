@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::login::Login;
 use super::{Ask, LIST, TOKENS, Zendesk, malformed};
-use crate::domain::ids::{CredentialId, ZendeskUserId};
+use crate::domain::ids::{CredentialId, Email, ZendeskUserId};
 use crate::domain::inventory::{LastUse, Listed, ListedKind};
 use crate::vendors::VendorError;
 
@@ -38,6 +38,7 @@ struct ApiToken {
     description: Option<String>,
     user_id: Option<ZendeskUserId>,
     user_name: Option<String>,
+    user_email: Option<Email>,
     active: bool,
     created_at: Option<Timestamp>,
     #[serde(default, alias = "last_used_at", deserialize_with = "said")]
@@ -117,6 +118,7 @@ impl Zendesk {
             client: None,
             creator: token.user_id,
             creator_name: token.user_name,
+            creator_email: token.user_email,
             active: token.active,
             created_at: token.created_at,
             last_use,

@@ -3,6 +3,7 @@
 //! Webhooks arrive over HTTP; the worker's step is driven by hand (`settle`), so no test sleeps. At its end each
 //! story is left with `leave`, which looks for every secret ever minted where none may be.
 
+mod gate;
 mod hands;
 mod log;
 mod people;
@@ -25,6 +26,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
+pub(crate) use gate::Gate;
 pub(crate) use hands::says;
 pub(crate) use people::Form;
 
@@ -70,6 +72,14 @@ impl House {
     pub(crate) async fn impatient(patience: std::time::Duration) -> Self {
         let transport = Transport::over_network_patient_for(patience).unwrap();
         let house = Self::before_setup_over(|_| {}, transport).await;
+        house.set_up().await;
+        house.service.watch().await.unwrap();
+        house
+    }
+
+    /// Everything up and set up, with a gate on the service's way to the vendors.
+    pub(crate) async fn behind(gate: &Gate) -> Self {
+        let house = Self::before_setup_over(|_| {}, Transport::in_process(gate.router())).await;
         house.set_up().await;
         house.service.watch().await.unwrap();
         house

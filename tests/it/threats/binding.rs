@@ -5,7 +5,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::{MANAGER, PROVISIONER};
-use crate::harness::{Form, House, PROJECT};
+use crate::harness::{Form, Gate, House, PROJECT};
 
 fn longer() -> String {
     Form { remove_on: "2027-03-31", ..Form::default() }.text()
@@ -160,6 +160,32 @@ async fn t04h_when_it_was_last_edited_is_asked_after_the_text_is_read() {
         let after = calls[read..minted].iter().any(|call| call.ends_with(question));
         assert!(after, "{question} was asked before the text was read: {:#?}", &calls[..minted]);
     }
+    house.leave().await;
+}
+
+#[tokio::test]
+async fn t04i_an_edit_between_reading_the_last_edit_and_reading_the_text() {
+    let gate = Gate::default();
+    let house = House::behind(&gate).await;
+    let iid = house.request().await;
+    house.labels("manager", iid, MANAGER).await;
+    house.sandbox.deliveries_settled().await;
+    gate.hold(format!("/issues/{iid}"));
+    let others = || house.calls("gitlab", "POST", "/graphql") + house.calls("gitlab", "GET", "/resource_");
+    let (before, worker) = (others(), house.another_worker());
+    let looking = tokio::spawn(async move { worker.step().await.unwrap() });
+    while others() < before + 3 {
+        assert!(!looking.is_finished(), "the text is read beside the rest");
+        tokio::task::yield_now().await;
+    }
+    // In no time at all: neither the clock nor the margin between an edit and a label tells.
+    let path = format!("projects/42/issues/{iid}");
+    let (status, _) = house.gitlab("requester", Method::PUT, &path, json!({"description": longer()})).await;
+    assert!(status.is_success());
+    gate.open();
+    looking.await.unwrap();
+    house.settle().await;
+    house.refused(iid, EDITED).await;
     house.leave().await;
 }
 

@@ -1,0 +1,227 @@
+//! `countersign retire`: the campaign that moves every API token to OAuth before Zendesk ends them.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use super::output::{self, ExitStatus, Failure, say};
+use super::{ConfigFile, inventory, load};
+use crate::domain::inventory::{LAST_DAY, days_left};
+use crate::reconcile::Context;
+use crate::reconcile::retire::{Planned, RetireError, follow, open, plan};
+use crate::store::Retirement;
+
+/// What to do.
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum Command {
+    /// List every API token that still works with its owner, issue, last use and the scopes it seems to need.
+    Plan {
+        /// Only this instance, by its key in the configuration; otherwise all.
+        #[arg(long, value_name = "KEY")]
+        instance: Option<String>,
+        #[command(flatten)]
+        config: ConfigFile,
+    },
+    /// Open one GitLab issue for each of them, for its owner; once, however often it is run.
+    Open {
+        /// Only this instance, by its key in the configuration; otherwise all.
+        #[arg(long, value_name = "KEY")]
+        instance: Option<String>,
+        /// Only say what would be opened.
+        #[arg(long)]
+        dry_run: bool,
+        #[command(flatten)]
+        config: ConfigFile,
+    },
+    /// How far it is, by owner and by week.
+    Progress {
+        #[command(flatten)]
+        config: ConfigFile,
+    },
+}
+
+pub(super) async fn run(command: Command) -> Result<ExitStatus, Failure> {
+    let (Command::Plan { config, .. } | Command::Open { config, .. } | Command::Progress { config }) =
+        &command;
+    let config = load::config(config)?;
+    let service = load::service(&config).await?;
+    let (context, out) = (&*service.context, &mut output::Stream);
+    match command {
+        Command::Plan { instance, .. } => tell_plan(context, instance.as_deref(), out).await?,
+        Command::Open { instance, dry_run, .. } => {
+            let wish = Wish { instance, dry_run, by: load::operator() };
+            open_all(context, &wish, out).await?;
+        }
+        Command::Progress { .. } => tell_progress(context, out).await?,
+    }
+    Ok(ExitStatus::Done)
+}
+
+/// What is to be opened.
+#[derive(Debug, Clone)]
+pub struct Wish {
+    /// The instance's key; all without one.
+    pub instance: Option<String>,
+    /// Only say it.
+    pub dry_run: bool,
+    /// Who says so.
+    pub by: String,
+}
+
+/// Writes the plan.
+pub async fn tell_plan(
+    context: &Context,
+    instance: Option<&str>,
+    out: &mut (dyn Write + Send),
+) -> Result<(), Failure> {
+    for instance in inventory::chosen(context, instance)? {
+        let planned = plan(context, instance).await?;
+        let left = days_left(context.now());
+        put(
+            out,
+            format_args!(
+                "{}: {} API tokens to move by {LAST_DAY}, {left} days from now",
+                instance.name,
+                planned.len()
+            ),
+        );
+        for one in planned {
+            put(out, format_args!("\n{}", described(&one)));
+        }
+        put(out, "");
+    }
+    Ok(())
+}
+
+fn described(one: &Planned) -> String {
+    let candidate = &one.candidate;
+    let rows = [
+        ("token", format!("{} {}", candidate.token, plain(&candidate.name, 70))),
+        ("owner", candidate.owner.clone().unwrap_or_else(|| "not known: for the provisioners".to_owned())),
+        ("made for", candidate.issue.clone().unwrap_or_else(|| "no issue".to_owned())),
+        ("last used", candidate.last_used.clone()),
+        (
+            "needs",
+            if candidate.scopes.is_empty() { "not clear".to_owned() } else { candidate.scopes.join(" ") },
+        ),
+        ("moving", moving(one.row.as_ref())),
+    ];
+    let lines: Vec<String> =
+        rows.iter().map(|(name, value)| format!("  {:<11}{value}", format!("{name}:"))).collect();
+    lines.join("\n")
+}
+
+fn moving(row: Option<&Retirement>) -> String {
+    match row {
+        None => "not begun".to_owned(),
+        Some(Retirement { url: Some(url), .. }) => url.clone(),
+        Some(_) => "begun; the answer to opening its issue was lost, `retire open` goes on".to_owned(),
+    }
+}
+
+/// Opens what is not open yet; a line for each.
+pub async fn open_all(context: &Context, wish: &Wish, out: &mut (dyn Write + Send)) -> Result<(), Failure> {
+    for instance in inventory::chosen(context, wish.instance.as_deref())? {
+        for planned in plan(context, instance).await? {
+            let candidate = &planned.candidate;
+            let whose = candidate
+                .owner
+                .clone()
+                .unwrap_or_else(|| "the provisioners: its owner is not known".to_owned());
+            let begun = planned.row.as_ref().is_some_and(|row| row.iid.is_some());
+            if wish.dry_run && !begun {
+                put(out, format_args!("{}\t{}\twould be opened for {whose}", instance.key, candidate.token));
+                continue;
+            }
+            let row = open(context, &planned, &wish.by).await?;
+            let what = if begun { "open already" } else { "opened" };
+            let url = row.url.unwrap_or_default();
+            put(out, format_args!("{}\t{}\t{what} for {whose}\t{url}", instance.key, candidate.token));
+        }
+    }
+    if wish.dry_run {
+        say("Nothing was opened.");
+    }
+    Ok(())
+}
+
+/// Follows what was opened, and writes how far it is.
+pub async fn tell_progress(context: &Context, out: &mut (dyn Write + Send)) -> Result<(), Failure> {
+    let rows: Vec<Retirement> = follow(context).await?.into_iter().filter(|row| row.iid.is_some()).collect();
+    let done = rows.iter().filter(|row| row.ended_at.is_some()).count();
+    put(
+        out,
+        format_args!(
+            "{done} of {} API tokens are moved; {} days are left",
+            rows.len(),
+            days_left(context.now())
+        ),
+    );
+    put(out, format_args!("\n{:<30} {:>6} {:>6}", "OWNER", "OPEN", "MOVED"));
+    for (owner, (open, moved)) in by(&rows, |row| Some(row.owner_name.clone()), |row| row.ended_at.is_none())
+    {
+        put(out, format_args!("{:<30} {open:>6} {moved:>6}", plain(&owner, 30)));
+    }
+    put(out, format_args!("\n{:<30} {:>6} {:>6}", "WEEK", "OPENED", "MOVED"));
+    let mut weeks: BTreeMap<String, (usize, usize)> = BTreeMap::new();
+    for row in &rows {
+        if let Some(at) = row.opened_at {
+            weeks.entry(week(at)).or_default().0 += 1;
+        }
+        if let Some(at) = row.ended_at {
+            weeks.entry(week(at)).or_default().1 += 1;
+        }
+    }
+    for (week, (opened, moved)) in weeks {
+        put(out, format_args!("{week:<30} {opened:>6} {moved:>6}"));
+    }
+    Ok(())
+}
+
+fn by(
+    rows: &[Retirement],
+    key: impl Fn(&Retirement) -> Option<String>,
+    first: impl Fn(&Retirement) -> bool,
+) -> BTreeMap<String, (usize, usize)> {
+    let mut sums: BTreeMap<String, (usize, usize)> = BTreeMap::new();
+    for row in rows {
+        let Some(key) = key(row) else { continue };
+        let sum = sums.entry(key).or_default();
+        if first(row) { sum.0 += 1 } else { sum.1 += 1 }
+    }
+    sums
+}
+
+/// `2026-W49`, the week of ISO 8601.
+fn week(at: Timestamp) -> String {
+    let week = at.to_zoned(TimeZone::UTC).date().iso_week_date();
+    format!("{}-W{:02}", week.year(), week.week())
+}
+
+fn plain(text: &str, width: usize) -> String {
+    let text: String = text.chars().filter(|letter| !letter.is_control()).collect();
+    if text.chars().count() <= width {
+        return text;
+    }
+    text.chars().take(width - 1).chain(['…']).collect()
+}
+
+/// What cannot be written is noted by the stream, and tells in the exit status.
+fn put(out: &mut (dyn Write + Send), line: impl std::fmt::Display) {
+    let _ = writeln!(out, "{line}");
+}
+
+impl From<RetireError> for Failure {
+    fn from(error: RetireError) -> Self {
+        match error {
+            RetireError::Store(error) => error.into(),
+            RetireError::Vendor(error) => Self::from(error).hint("run it again: it goes on where it was"),
+            RetireError::NoProject => Self::usage(error.to_string()).hint("run `countersign setup`"),
+            RetireError::Unreadable(_) => {
+                Self { status: ExitStatus::Unavailable, message: error.to_string(), hint: None }
+            }
+        }
+    }
+}

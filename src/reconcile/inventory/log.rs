@@ -1,0 +1,85 @@
+//! Zendesk's own audit log, where the plan has it: who created and deleted credentials, matched with the ledger by id.
+//!
+//! The label of an entry need not carry a token's name, so that only ids count. A plan without the log answers 403,
+//! which is no finding.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+
+use super::Taking;
+use crate::domain::ids::CredentialId;
+use crate::domain::inventory::summary::{AuditLogRead, Outside};
+use crate::domain::inventory::{Finding, Known, ListedKind};
+use crate::domain::observed::AuditLine;
+use crate::vendors::VendorError;
+use crate::vendors::zendesk::{AuditQuery, Zendesk};
+
+/// As many entries are told; the sums are of all.
+const KEPT: usize = 50;
+/// More pages than this are left for the next run, and said to be.
+const MOST_PAGES: usize = 50;
+
+impl Taking<'_> {
+    /// Looks through the log from `since` on. Creations that are neither ours nor excused, and deletions of what lives
+    /// by the ledger, are findings.
+    pub(super) async fn audit_log(&mut self, zendesk: &Zendesk, since: Timestamp) {
+        let query = AuditQuery { source_type: None, from: since, until: self.context.now() };
+        let (mut after, mut seen) = (None, BTreeSet::new());
+        for _ in 0..MOST_PAGES {
+            let page = match zendesk.audit_log(query, after.as_ref()).await {
+                Ok(page) => page,
+                Err(VendorError::Forbidden { .. } | VendorError::NotFound { .. }) => {
+                    self.summary.audit_log = AuditLogRead::NotInPlan;
+                    return;
+                }
+                Err(error) => return self.unreadable("Zendesk's audit log", &error),
+            };
+            for line in page.items {
+                if seen.insert(line.id) && self.is_outside(&line) {
+                    self.summary.found(Finding::Outside);
+                    self.tell_outside(line);
+                }
+            }
+            after = page.next;
+            if after.is_none() {
+                self.summary.audit_log = AuditLogRead::Whole;
+                return;
+            }
+        }
+        let why = "it has more than 5,000 entries since the last look".to_owned();
+        self.summary.could_not_read("Zendesk's audit log", why);
+    }
+
+    fn is_outside(&self, line: &AuditLine) -> bool {
+        let (Some(kind), Some(id)) = (kind(line), line.source_id.map(CredentialId)) else { return false };
+        let known = self.ledger.find(kind, id);
+        match line.action.as_str() {
+            "create" => known.is_none() && !self.excused.contains(&(kind, id)),
+            "destroy" => known.is_some_and(Known::is_live),
+            _ => false,
+        }
+    }
+
+    fn tell_outside(&mut self, line: AuditLine) {
+        if self.summary.outside.len() < KEPT {
+            self.summary.outside.push(Outside {
+                action: line.action,
+                source_type: line.source_type,
+                credential: line.source_id.map(CredentialId),
+                actor: line.actor,
+                at: line.created_at,
+            });
+        }
+    }
+}
+
+/// What kind of credential an entry is about. The name of the OAuth kinds is not published; all that is known speak of
+/// "oauth".
+fn kind(line: &AuditLine) -> Option<ListedKind> {
+    match line.source_type.to_ascii_lowercase() {
+        text if text == "apitoken" || text == "api_token" => Some(ListedKind::ApiToken),
+        text if text.contains("oauth") && !text.contains("token") => Some(ListedKind::OauthClient),
+        _ => None,
+    }
+}

@@ -1,0 +1,197 @@
+//! To whom a leaked credential belongs: by its fingerprint in the ledger, or by the beginning that Zendesk shows.
+//!
+//! Fingerprints are exact and outlive the credential. Beginnings are asked of the ledger and of Zendesk's lists, which
+//! also know what was not issued here; several credentials may begin alike.
+
+use zeroize::Zeroizing;
+
+use super::ledger::Ledger;
+use crate::domain::ids::{CredentialId, IssueKey};
+use crate::domain::inventory::{LastUse, Listed, ListedKind};
+use crate::domain::record::{Attempt, Record};
+use crate::reconcile::context::Context;
+use crate::store::StoreError;
+
+/// As many letters as Zendesk shows of a token.
+const VISIBLE: usize = 10;
+/// Shorter beginnings fit too many.
+const SHORTEST: usize = 4;
+
+/// By what it is looked for.
+pub struct Leaked {
+    beginning: Option<String>,
+    fingerprint: Option<String>,
+    secret: Option<Zeroizing<String>>,
+}
+
+impl std::fmt::Debug for Leaked {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Leaked(…)")
+    }
+}
+
+impl Leaked {
+    /// By its first letters.
+    pub fn beginning(text: &str) -> Self {
+        Self { beginning: Some(text.to_owned()), fingerprint: None, secret: None }
+    }
+
+    /// By its fingerprint, or the beginning of that.
+    pub fn fingerprint(text: &str) -> Self {
+        Self { beginning: None, fingerprint: Some(text.to_owned()), secret: None }
+    }
+
+    /// By the whole of it.
+    pub fn secret(text: &str) -> Self {
+        let beginning = text.chars().take(VISIBLE).collect();
+        let secret = Some(Zeroizing::new(text.to_owned()));
+        Self { beginning: Some(beginning), fingerprint: None, secret }
+    }
+}
+
+/// Whose it is.
+#[derive(Debug, Clone)]
+pub enum Owned {
+    /// Issued here.
+    Ours {
+        /// The request.
+        key: IssueKey,
+        /// What is remembered of it.
+        record: Box<Record>,
+        /// The attempt that made it.
+        attempt: Box<Attempt>,
+    },
+    /// Made by somebody else.
+    Others {
+        /// The instance's name.
+        instance: String,
+        /// Its id.
+        id: CredentialId,
+        /// Its name.
+        name: String,
+        /// Who created it, for people.
+        creator: String,
+    },
+}
+
+/// A credential that fits.
+#[derive(Debug, Clone)]
+pub struct Trace {
+    /// Whose it is.
+    pub owned: Owned,
+    /// By its fingerprint, and not by its beginning alone.
+    pub exact: bool,
+    /// Its last use; `None`: Zendesk does not list it.
+    pub last_use: Option<LastUse>,
+}
+
+/// What fits.
+#[derive(Debug, Clone, Default)]
+pub struct Traced {
+    /// All that fit; one alone where the fingerprint is known.
+    pub traces: Vec<Trace>,
+    /// Instances whose list could not be read.
+    pub unreadable: Vec<String>,
+}
+
+/// Looks for it. A fingerprint that is known ends the search.
+pub async fn trace(context: &Context, leaked: &Leaked) -> Result<Traced, StoreError> {
+    let mut traced = Traced::default();
+    let listed = listings(context, &mut traced).await;
+    let whole = leaked.secret.as_ref().map(|secret| context.store.fingerprint(secret));
+    if let Some(fingerprint) = whole.as_ref().or(leaked.fingerprint.as_ref()) {
+        for found in context.store.fingerprints_like(fingerprint).await? {
+            if found.fingerprint.starts_with(fingerprint.as_str()) {
+                add(context, &mut traced, ((found.key, found.attempt), true), &listed).await?;
+            }
+        }
+        if !traced.traces.is_empty() {
+            return Ok(traced);
+        }
+    }
+    if let Some(beginning) = &leaked.beginning {
+        by_beginning(context, (beginning, &listed), &mut traced).await?;
+    }
+    Ok(traced)
+}
+
+async fn listings(context: &Context, traced: &mut Traced) -> Vec<(String, Listed)> {
+    let mut all = Vec::new();
+    for instance in &context.policy.instances {
+        let Some(zendesk) = context.zendesk.get(&instance.key) else { continue };
+        match zendesk.inventory_of_api_tokens().await {
+            Ok(listing) => all.extend(listing.into_iter().map(|one| (instance.key.clone(), one))),
+            Err(_) => traced.unreadable.push(instance.name.clone()),
+        }
+    }
+    all
+}
+
+async fn by_beginning(
+    context: &Context,
+    (beginning, listed): (&str, &[(String, Listed)]),
+    traced: &mut Traced,
+) -> Result<(), StoreError> {
+    for found in context.store.fingerprints_like(beginning).await? {
+        if found.visible.as_deref().is_some_and(|visible| alike(visible, beginning)) {
+            add(context, traced, ((found.key, found.attempt), false), listed).await?;
+        }
+    }
+    for instance in &context.policy.instances {
+        let these = listed.iter().filter(|(key, one)| {
+            *key == instance.key && one.visible.as_deref().is_some_and(|visible| alike(visible, beginning))
+        });
+        let these: Vec<&Listed> = these.map(|(_, one)| one).collect();
+        if these.is_empty() {
+            continue;
+        }
+        let ledger = Ledger::read(context, &instance.key).await?;
+        for one in these {
+            match ledger.find(ListedKind::ApiToken, one.id) {
+                Some(known) => {
+                    add(context, traced, ((known.key, known.attempt), false), listed).await?;
+                }
+                None => traced.traces.push(of_others(&instance.name, one)),
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether one begins like the other.
+fn alike(visible: &str, beginning: &str) -> bool {
+    visible.len() >= SHORTEST && (visible.starts_with(beginning) || beginning.starts_with(visible))
+}
+
+fn of_others(instance: &str, one: &Listed) -> Trace {
+    let creator = match (&one.creator_name, one.creator) {
+        (Some(name), Some(id)) => format!("{} ({id})", crate::domain::text::quote(name)),
+        (None, Some(id)) => format!("Zendesk user {id}"),
+        (_, None) => "not known".to_owned(),
+    };
+    let owned = Owned::Others { instance: instance.to_owned(), id: one.id, name: one.name.clone(), creator };
+    Trace { owned, exact: false, last_use: Some(one.last_use) }
+}
+
+/// Adds what was issued here, once.
+async fn add(
+    context: &Context,
+    traced: &mut Traced,
+    ((key, number), exact): ((IssueKey, u32), bool),
+    listed: &[(String, Listed)],
+) -> Result<(), StoreError> {
+    let known = |one: &Trace| matches!(&one.owned, Owned::Ours { key: other, attempt, .. } if *other == key && attempt.number == number);
+    if traced.traces.iter().any(known) {
+        return Ok(());
+    }
+    let record = context.store.request(key).await?.and_then(|request| request.record);
+    let attempt = context.store.attempts(key).await?.into_iter().find(|attempt| attempt.number == number);
+    let (Some(record), Some(attempt)) = (record, attempt) else { return Ok(()) };
+    let seen = listed
+        .iter()
+        .find(|(instance, one)| *instance == attempt.instance && Some(one.id) == attempt.credential);
+    let last_use = seen.map(|(_, one)| one.last_use);
+    let owned = Owned::Ours { key, record: Box::new(record), attempt: Box::new(attempt) };
+    traced.traces.push(Trace { owned, exact, last_use });
+    Ok(())
+}

@@ -1,0 +1,159 @@
+//! The campaign that moves API tokens to OAuth: a plan, one issue a token, followed to the end.
+
+use countersign::cli::retire::{Wish, open_all, tell_plan, tell_progress};
+use insta::assert_snapshot;
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+
+use crate::harness::{House, says};
+
+const DAY: SignedDuration = SignedDuration::from_hours(24);
+
+impl House {
+    fn blotted(&self, out: Vec<u8>) -> String {
+        String::from_utf8(out).unwrap().replace(&self.sandbox.base_url(), "http://sandbox")
+    }
+
+    async fn retire_plan(&self) -> String {
+        let mut out = Vec::new();
+        tell_plan(&self.service().context, Some("global"), &mut out).await.unwrap();
+        self.blotted(out)
+    }
+
+    async fn retire_open(&self, dry_run: bool) -> String {
+        let mut out = Vec::new();
+        let wish = Wish { instance: Some("global".to_owned()), dry_run, by: "oda".to_owned() };
+        open_all(&self.service().context, &wish, &mut out).await.unwrap();
+        self.blotted(out)
+    }
+
+    async fn retire_progress(&self) -> String {
+        let mut out = Vec::new();
+        tell_progress(&self.service().context, &mut out).await.unwrap();
+        self.blotted(out)
+    }
+
+    /// The issues of the campaign.
+    fn campaign(&self) -> Vec<Value> {
+        let world = self.world();
+        let issues = world["gitlab"]["issues"].as_object().unwrap().values();
+        let ours = issues.filter(|issue| {
+            issue["description"].as_str().is_some_and(|text| text.contains("countersign retire:"))
+        });
+        ours.cloned().collect()
+    }
+}
+
+#[tokio::test]
+async fn every_token_gets_one_issue_for_its_owner_and_is_followed_to_its_end() {
+    let house = House::open().await;
+    let iid = house.approved().await;
+    assert_snapshot!(house.retire_plan().await, @"
+    Zendesk Global: 3 API tokens to move by 2027-04-30, 150 days from now
+
+      token:     8101 Integration bot's own login
+      owner:     not known: for the provisioners
+      made for:  no issue
+      last used: never
+      needs:     not clear
+      moving:    not begun
+
+      token:     8102 Admin's own scripts
+      owner:     not known: for the provisioners
+      made for:  no issue
+      last used: never
+      needs:     not clear
+      moving:    not begun
+
+      token:     10002 http://sandbox/gitlab/company/access-requests/-/issues/4
+      owner:     @robin
+      made for:  http://sandbox/gitlab/company/access-requests/-/issues/4
+      last used: 2026-12-01 09:01 UTC
+      needs:     tickets:read
+      moving:    not begun
+    ");
+    says(&house.retire_open(true).await, "would be opened for @robin");
+    assert_eq!(house.campaign(), Vec::<Value>::new(), "a dry run opens nothing");
+    assert_snapshot!(house.retire_open(false).await, @"
+    global	8101	opened for the provisioners: its owner is not known	http://sandbox/gitlab/company/access-requests/-/issues/5
+    global	8102	opened for the provisioners: its owner is not known	http://sandbox/gitlab/company/access-requests/-/issues/6
+    global	10002	opened for @robin	http://sandbox/gitlab/company/access-requests/-/issues/7
+    ");
+    let issues = house.campaign();
+    assert_eq!(issues.len(), 3);
+    let for_robin = issues.iter().find(|issue| issue["assignee_ids"] == json!([101])).unwrap();
+    let text = for_robin["description"].as_str().unwrap();
+    let (first, rest) = text.split_once('\n').unwrap();
+    assert!(first.starts_with("<!-- countersign retire: "), "{first}");
+    assert_snapshot!(rest.replace(&house.sandbox.base_url(), "http://sandbox"), @"
+
+    Zendesk ends every API token on 2027-04-30. After that, every call with this one fails. It is @robin's, as far as is known.
+
+    - Token: 10002 at Zendesk Global, named `http://sandbox/gitlab/company/access-requests/-/issues/4`
+    - Last used: 2026-12-01 09:01 UTC
+    - Made for: http://sandbox/gitlab/company/access-requests/-/issues/4
+    - Purpose: `Export solved tickets every night.`
+    - Scopes it seems to need: `tickets:read` (a guess by its purpose; check it)
+
+    What to do:
+
+    1. If nothing uses it any more, say so here; a provisioner deactivates it.
+    1. Otherwise open an access request for an OAuth client of Zendesk Global with those scopes.
+    1. Change what uses the token to the new credential, and have the token deactivated.
+
+    This issue is closed by itself once the token is deactivated or gone.
+    ");
+    assert_eq!(
+        issues.iter().filter(|issue| issue["assignee_ids"] == json!([104])).count(),
+        2,
+        "nobody's go to pat"
+    );
+    // It is no request, and opening again opens nothing.
+    house.settle().await;
+    says(&house.retire_open(false).await, "open already for @robin");
+    assert_eq!(house.campaign().len(), 3);
+    assert!(issues.iter().all(|issue| issue["closed"] == false && issue["confidential"] == true));
+    house.clock.advance(DAY * 7);
+    house.orders(iid, countersign::domain::snapshot::OrderKind::Revoke).await;
+    assert_snapshot!(house.retire_progress().await, @"
+    1 of 3 API tokens are moved; 143 days are left
+
+    OWNER                            OPEN  MOVED
+    @robin                              0      1
+    provisioners                        2      0
+
+    WEEK                           OPENED  MOVED
+    2026-W49                            3      0
+    2026-W50                            0      1
+    ");
+    let closed = house.campaign().into_iter().filter(|issue| issue["closed"] == true).count();
+    assert_eq!(closed, 1, "the token is gone, so its issue is closed");
+    house.leave().await;
+}
+
+#[tokio::test]
+async fn an_issue_whose_answer_was_lost_is_found_and_not_opened_again() {
+    let house = House::open().await;
+    house.approved().await;
+    let fault = json!({"vendor": "gitlab", "method": "POST", "path": "/issues", "effect": "lose_answer"});
+    house.fault(fault).await;
+    let mut out = Vec::new();
+    let wish = Wish { instance: Some("global".to_owned()), dry_run: false, by: "oda".to_owned() };
+    assert!(open_all(&house.service().context, &wish, &mut out).await.is_err());
+    house.heal().await;
+    house.retire_open(false).await;
+    assert_eq!(house.campaign().len(), 3);
+    house.leave().await;
+}
+
+#[tokio::test]
+async fn a_list_that_cannot_be_read_ends_no_retirement() {
+    let house = House::open().await;
+    house.approved().await;
+    house.retire_open(false).await;
+    house.fault(json!({"vendor": "zendesk", "path": "api_tokens", "effect": "status:403", "times": 0})).await;
+    says(&house.retire_progress().await, "0 of 3 API tokens are moved");
+    assert!(house.campaign().iter().all(|issue| issue["closed"] == false));
+    house.heal().await;
+    house.leave().await;
+}
