@@ -178,6 +178,7 @@ fn door(config: &Config, marks: Noting, clock: SharedClock) -> Door {
     Door {
         clock,
         authentication: Authentication { signing_keys: webhook.signing_tokens, token: webhook.token },
+        calendars: Arc::new(marks.store.clone()),
         marks: Arc::new(marks),
         watched: Arc::new(WatchedProjects::new([])),
     }

@@ -6,6 +6,7 @@
 mod adopt;
 mod audit;
 mod brake;
+mod calendar;
 pub mod credential;
 mod demo;
 mod directory;
@@ -99,6 +100,9 @@ enum Command {
     /// The audit chain.
     #[command(subcommand)]
     Audit(audit::Command),
+    /// Calendars with the end dates.
+    #[command(subcommand)]
+    Calendar(calendar::Command),
 }
 
 /// Which configuration.
@@ -130,6 +134,7 @@ pub async fn run(arguments: Arguments) -> Result<ExitStatus, Failure> {
         Command::Retire(command) => Box::pin(retire::run(command)).await,
         Command::Labels(command) => labels::run(command).await,
         Command::Directory(command) => directory::run(command).await,
+        Command::Calendar(command) => calendar::run(command).await,
         Command::Audit(command) => audit::run(command).await,
     }
 }

@@ -1,7 +1,9 @@
 //! `countersign sandbox`: only the vendors, for trying things by hand or with public client libraries.
 
+use std::fs::File;
+use std::io::Write as _;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde_json::json;
@@ -20,6 +22,9 @@ pub(super) struct Arguments {
     /// Where to write countersign.toml, maintainer.token and people.json.
     #[arg(long, value_name = "DIR")]
     home: PathBuf,
+    /// Write what `serve` and the vendors say to each other to this file, one JSON object a line, without secrets.
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
     /// Let time run this many times as fast, from now on; countersign.toml says so too.
     #[arg(long, value_name = "TIMES", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=3600))]
     pace: u32,
@@ -38,6 +43,9 @@ pub(super) async fn run(arguments: Arguments) -> Result<ExitStatus, Failure> {
     home::write(&sandbox, &arguments.home).map_err(|error| {
         Failure::unavailable(format_args!("cannot write to {}", arguments.home.display()), &error)
     })?;
+    if let Some(path) = &arguments.record {
+        record(&sandbox, path)?;
+    }
     say(format_args!(
         "The sandbox is up; its people and their tokens are in {}.",
         arguments.home.join("people.json").display()
@@ -50,6 +58,17 @@ pub(super) async fn run(arguments: Arguments) -> Result<ExitStatus, Failure> {
     stop.cancelled().await;
     sandbox.stop().await;
     Ok(ExitStatus::Done)
+}
+
+fn record(sandbox: &Sandbox, path: &Path) -> Result<(), Failure> {
+    let mut file = File::create(path)
+        .map_err(|error| Failure::unavailable(format_args!("cannot write to {}", path.display()), &error))?;
+    sandbox.record(move |exchange| {
+        if let Err(error) = writeln!(file, "{exchange}") {
+            tracing::warn!(%error, "an exchange could not be recorded");
+        }
+    });
+    Ok(())
 }
 
 fn clock(times: u32) -> Arc<AdjustableClock> {

@@ -7,6 +7,7 @@
 //! try at minting and handing over.
 
 pub mod approval;
+pub mod calendar;
 pub mod comment;
 pub mod decide;
 pub mod form;

@@ -48,15 +48,17 @@ pub(crate) struct Outcome {
     pub(crate) cut: bool,
     /// Real time to wait first.
     pub(crate) hold: Option<Duration>,
+    /// A fault was at work: the answer may not be the vendor's own.
+    pub(crate) struck: bool,
 }
 
 impl Outcome {
     pub(crate) fn plain(answer: Answer) -> Self {
-        Self { answer, cut: false, hold: None }
+        Self { answer, cut: false, hold: None, struck: false }
     }
 
     fn cut() -> Self {
-        Self { answer: Answer::empty(), cut: true, hold: None }
+        Self { answer: Answer::empty(), cut: true, hold: None, struck: true }
     }
 }
 
@@ -139,14 +141,14 @@ impl Fault {
         match effect {
             "hang" => {
                 let hold = Some(Duration::from_secs(self.seconds.min(LONGEST_HANG)));
-                Outcome { answer, cut: false, hold }
+                Outcome { answer, cut: false, hold, struck: true }
             }
             "half_body" => {
                 answer.body.truncate(answer.body.len() / 2);
                 Outcome::plain(answer)
             }
             "nearly_spent" => Outcome::plain(nearly_spent(answer, &self.vendor)),
-            _ => Outcome { answer, cut: true, hold: None },
+            _ => Outcome { answer, cut: true, hold: None, struck: true },
         }
     }
 }
@@ -168,7 +170,7 @@ pub(crate) fn perform(world: &mut World, call: &Call) -> Outcome {
         return Outcome::plain(server::face(world, call));
     };
     world.faults[index].hits += 1;
-    world.faults[index].clone().befall(world, call)
+    Outcome { struck: true, ..world.faults[index].clone().befall(world, call) }
 }
 
 /// Lets every late effect happen whose time has come.

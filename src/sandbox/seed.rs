@@ -83,6 +83,7 @@ pub(crate) fn world(base_url: String, clock: Arc<AdjustableClock>, randomness: S
         calls: Vec::new(),
         faults: Vec::new(),
         late: Vec::new(),
+        record: None,
     };
     populate_gitlab(&mut world);
     for past in OLD_ISSUES {

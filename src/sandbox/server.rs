@@ -17,7 +17,7 @@ use crate::sandbox::faults::{self, Outcome};
 use crate::sandbox::line::{Door, Switch};
 use crate::sandbox::webhooks::{Courier, lock};
 use crate::sandbox::world::{LoggedCall, World};
-use crate::sandbox::{control, gitlab, slack, times, zendesk};
+use crate::sandbox::{control, gitlab, record, slack, times, zendesk};
 
 const LARGEST_BODY: usize = 32 * 1024 * 1024;
 
@@ -46,6 +46,7 @@ async fn handle(
     let (outcome, outbox) = {
         let mut world = lock(&courier.world);
         let outcome = run(&mut world, &call);
+        record::keep(&mut world, &call, &body, &outcome);
         (outcome, std::mem::take(&mut world.gitlab.outbox))
     };
     for outgoing in outbox {

@@ -7,6 +7,7 @@
 use super::Store;
 use super::attempts;
 use super::audit::{self, Entry, Head};
+use super::calendar;
 use super::error::StoreError;
 use super::leases::{Claim, Guard};
 use super::sql::{Connection, query};
@@ -44,6 +45,9 @@ impl Store {
                 );
                 let query = guard.bind(query).bind(phase).bind(record).bind(now);
                 guard.check(query, connection).await?;
+                if let Some(record) = &change.record {
+                    calendar::keep(connection, record, now).await?;
+                }
                 for attempt in &change.attempts {
                     attempts::upsert(connection, key, attempt).await?;
                 }

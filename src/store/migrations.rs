@@ -41,6 +41,7 @@ const ALL: &[(i64, &str, Texts)] = &[
     ),
     (3, "directory pins", both(include_str!("migrations/0003_directory_pins.sql"))),
     (10, "life", both(include_str!("migrations/0010_life.sql"))),
+    (13, "calendar", both(include_str!("migrations/0013_calendar.sql"))),
     (14, "inventory", both(include_str!("migrations/0014_inventory.sql"))),
     (15, "retirements", both(include_str!("migrations/0015_retirements.sql"))),
     (16, "sweeps", both(include_str!("migrations/0016_sweeps.sql"))),

@@ -10,6 +10,7 @@
 mod attempts;
 mod audit;
 mod brake;
+mod calendar;
 mod chain;
 mod commit;
 mod connect;
@@ -46,6 +47,7 @@ use tokio::sync::{Notify, mpsc};
 
 pub use audit::{Entry, Head, StoredEntry};
 pub use brake::{BrakeAnswer, HeldEnding, MassEnding};
+pub use calendar::{Feed, NewFeed, Scope, ShownDate};
 pub use commit::Change;
 pub use connect::Location;
 pub use error::StoreError;

@@ -1,4 +1,4 @@
-//! The door: the webhook and the health pages.
+//! The door: the webhook, the calendars and the health pages.
 //!
 //! A webhook is a hint. It names an issue to look at and decides nothing, so all that happens here is:
 //! limit, verify, name the issue, make the mark durable, answer. Answers have no body, since GitLab shows
@@ -6,6 +6,7 @@
 //! Nothing of a request is logged but its method and path.
 
 mod body;
+mod calendar;
 mod health;
 mod marks;
 mod payload;
@@ -30,6 +31,7 @@ use tower_http::trace::TraceLayer;
 use crate::clock::SharedClock;
 use crate::domain::ids::{IssueKey, ProjectId};
 
+pub use calendar::{Calendars, Unreadable, token_hash};
 pub use signature::Authentication;
 pub use watched::WatchedProjects;
 
@@ -60,6 +62,8 @@ pub struct Door {
     pub authentication: Authentication,
     /// Where marks are left.
     pub marks: Arc<dyn Marks>,
+    /// Where calendars are.
+    pub calendars: Arc<dyn Calendars>,
     /// Whose issues are of interest.
     pub watched: Arc<WatchedProjects>,
 }
@@ -67,10 +71,14 @@ pub struct Door {
 /// Webhooks read at the same time; the others wait. Each may hold a megabyte before it is known to be genuine.
 const AT_ONCE: usize = 256;
 
-/// `POST /hooks/gitlab`, `GET /healthz`, `GET /readyz`.
+/// Calendars read at the same time; the others wait. Nobody guesses an address, however fast.
+const CALENDARS_AT_ONCE: usize = 8;
+
+/// `POST /hooks/gitlab`, `GET /calendar/TOKEN.ics`, `GET /healthz`, `GET /readyz`.
 pub fn router(door: Door) -> Router {
     Router::new()
         .route("/hooks/gitlab", any(webhook::receive).layer(ConcurrencyLimitLayer::new(AT_ONCE)))
+        .route("/calendar/{file}", get(calendar::show).layer(ConcurrencyLimitLayer::new(CALENDARS_AT_ONCE)))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .with_state(Arc::new(door))
@@ -80,9 +88,11 @@ pub fn router(door: Door) -> Router {
 
 type State = extract::State<Arc<Door>>;
 
-/// Method and path; a query or a header may carry anything.
+/// Method and path; a query or a header may carry anything. What follows `/calendar` is a key.
 fn span(request: &Request) -> tracing::Span {
-    tracing::info_span!("http", method = %request.method(), path = request.uri().path())
+    let path = request.uri().path();
+    let path = if path.starts_with("/calendar") { "/calendar/…" } else { path };
+    tracing::info_span!("http", method = %request.method(), path)
 }
 
 /// The process's panic hook has logged what happened.

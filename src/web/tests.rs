@@ -11,6 +11,7 @@ use super::*;
 use crate::clock::AdjustableClock;
 use crate::key::Key;
 use crate::secret::Secret;
+use crate::store::{Scope, ShownDate};
 
 const TIME: i64 = 1_614_265_330;
 const SIGNING_TOKEN: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
@@ -51,6 +52,15 @@ impl Remembered {
     }
 }
 
+struct NoCalendar;
+
+#[async_trait]
+impl Calendars for NoCalendar {
+    async fn open(&self, _: &str, _: Timestamp) -> Result<Option<(Scope, Vec<ShownDate>)>, Unreadable> {
+        Ok(None)
+    }
+}
+
 struct Scene {
     marks: Arc<Remembered>,
     router: Router,
@@ -65,6 +75,7 @@ fn scene(marks: Remembered) -> Scene {
             token: Some(Secret::new("plain".to_owned())),
         },
         marks: Arc::<Remembered>::clone(&marks),
+        calendars: Arc::new(NoCalendar),
         watched: Arc::new(WatchedProjects::new([ProjectId(7), ProjectId(8)])),
     };
     Scene { router: router(door), marks }

@@ -8,6 +8,8 @@
 
 mod absence;
 mod black_box;
+mod calendar;
+mod contracts;
 mod delivery;
 mod directories;
 mod durable;

@@ -25,6 +25,7 @@ pub(crate) use self::slack::{Channel, Message, Person, Slack};
 pub(crate) use self::zendesk::{Account, Agent, ApiToken, AuditLog, Bearer, Client, Quirks, Source};
 use crate::clock::{AdjustableClock, Clock as _, SharedRandomness};
 use crate::sandbox::faults::{Fault, LateCall};
+use crate::sandbox::record::Record;
 
 /// All that the three vendors know.
 #[derive(Debug, Serialize)]
@@ -43,6 +44,9 @@ pub struct World {
     pub(crate) faults: Vec<Fault>,
     #[serde(skip)]
     pub(crate) late: Vec<LateCall>,
+    /// Whoever wants to know what is said.
+    #[serde(skip)]
+    pub(crate) record: Option<Record>,
 }
 
 /// One line of the log of calls; bodies are left out.

@@ -6,7 +6,7 @@
 mod handbook;
 mod ldap;
 mod scim;
-mod server;
+pub(crate) mod server;
 mod slapd;
 
 use reqwest::Method;

@@ -43,7 +43,7 @@ pub(super) fn free_port() -> u16 {
 }
 
 /// A program by its variable, at its usual place or on the path; what happens where there is none is decided here.
-pub(super) fn program(name: &str, usual: &[&str]) -> Option<PathBuf> {
+pub(crate) fn program(name: &str, usual: &[&str]) -> Option<PathBuf> {
     let variable = format!("COUNTERSIGN_{}", name.to_uppercase().replace('-', "_"));
     let on_path = std::env::var("PATH").unwrap_or_default();
     let on_path = std::env::split_paths(&on_path).map(|folder| folder.join(name)).collect::<Vec<_>>();

@@ -9,7 +9,7 @@ mod log;
 mod people;
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use countersign::cli::setup::{Wish, set_up};
 use countersign::clock::{AdjustableClock, Clock as _, SystemRandomness};
@@ -25,6 +25,8 @@ use countersign::vendors::http::Transport;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
+
+use crate::contracts::contracts;
 
 pub(crate) use gate::Gate;
 pub(crate) use hands::says;
@@ -52,6 +54,8 @@ pub(crate) struct House {
     service: Service,
     worker: Worker,
     log_begins: usize,
+    /// What our client and the vendors said to each other, where it is to be compared with their contracts.
+    exchanges: Arc<Mutex<Vec<Value>>>,
 }
 
 impl House {
@@ -97,6 +101,11 @@ impl House {
         let listen = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
         let options = Options { listen, clock: clock.clone(), randomness: randomness.clone() };
         let sandbox = Sandbox::start(options).await.unwrap();
+        let exchanges: Arc<Mutex<Vec<Value>>> = Arc::default();
+        if contracts().is_some() {
+            let kept = Arc::clone(&exchanges);
+            sandbox.record(move |exchange| kept.lock().unwrap().push(exchange));
+        }
         let folder = tempfile::tempdir().unwrap();
         home::write(&sandbox, folder.path()).unwrap();
         let file = folder.path().join("countersign.toml");
@@ -122,6 +131,7 @@ impl House {
             service,
             worker,
             log_begins,
+            exchanges,
         }
     }
 
@@ -220,6 +230,16 @@ impl House {
         serde_json::from_str(&text).unwrap_or(Value::Null)
     }
 
+    /// What was said so far; nothing where there are no contracts to compare with.
+    pub(crate) fn exchanges(&self) -> Vec<Value> {
+        self.exchanges.lock().unwrap().clone()
+    }
+
+    /// What was logged since the story began, by those told at the same time as well.
+    pub(crate) fn logged(&self) -> String {
+        String::from_utf8_lossy(&log::captured(self.log_begins)).into_owned()
+    }
+
     /// Everything the vendors know.
     pub(crate) fn world(&self) -> Value {
         self.sandbox.world().lock().unwrap().dump()
@@ -243,13 +263,18 @@ impl House {
         self.ever_minted().into_iter().filter(|secret| !own.iter().any(|one| *one == secret)).collect()
     }
 
-    /// The story is over: nothing is left to do, the chain is whole, and no secret is where none may be.
+    /// The story is over: nothing is left to do, the chain is whole, every call fits the vendors' contracts, and no
+    /// secret is where none may be.
     pub(crate) async fn leave(self) {
         self.settle().await;
         let store = self.service.context.store();
         store.verify().await.unwrap();
         store.close().await;
         self.door.abort();
+        if let Some(contracts) = contracts() {
+            let faults = contracts.faults_of(&self.exchanges());
+            assert!(faults.is_empty(), "calls do not fit the vendors' contracts: {faults:#?}");
+        }
         let mut haystacks = vec![("log".to_owned(), log::captured(self.log_begins))];
         for entry in std::fs::read_dir(self.folder.path()).unwrap() {
             let path = entry.unwrap().path();
