@@ -24,7 +24,7 @@ use crate::domain::policy::{Absence, Brake, Ending, Instance, OnIncomplete, Poli
 use crate::reconcile::inventory::keep_daily;
 use crate::reconcile::{Context, Labels, Parts, Sweeper, Told, Worker};
 use crate::shutdown;
-use crate::store::{Store, StoreError};
+use crate::store::{Location, Store, StoreError};
 use crate::vendors::gitlab::GitLab;
 use crate::vendors::http::Transport;
 use crate::vendors::slack::Slack;
@@ -70,10 +70,14 @@ impl Service {
     /// Puts it together.
     pub async fn assemble(config: &Config, world: World) -> Result<Self, AssemblyError> {
         let World { clock, randomness, transport } = world.clone();
-        let store =
-            Store::open(&config.store.path, clock.clone(), randomness.as_ref(), config.audit.key.clone())
-                .await
-                .map_err(AssemblyError::Store)?;
+        let store = Store::open(
+            location(&config.store),
+            clock.clone(),
+            randomness.as_ref(),
+            config.audit.key.clone(),
+        )
+        .await
+        .map_err(AssemblyError::Store)?;
         // Each account has its own patience: what one is told does not stop another.
         let account = || transport.for_account(&clock);
         let gitlab = GitLab::new(account(), config.gitlab.url.clone(), config.gitlab.token.clone());
@@ -148,6 +152,14 @@ impl Service {
                 () = tokio::time::sleep(PROJECTS) => {}
             }
         }
+    }
+}
+
+/// Where the database is, as configured.
+pub fn location(store: &config::Store) -> Location {
+    match store.clone() {
+        config::Store::Sqlite(path) => Location::Sqlite(path),
+        config::Store::Postgres { url, password } => Location::Postgres { url, password },
     }
 }
 

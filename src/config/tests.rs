@@ -78,7 +78,8 @@ fn the_least_configuration_takes_the_defaults() {
     let (config, folder) = load_with(LEAST, variables()).unwrap();
     assert_eq!(config.server.listen.to_string(), "127.0.0.1:8080");
     assert_eq!(config.log, Log { format: LogFormat::Text, filter: "info".to_owned() });
-    assert_eq!(config.store.path, folder.join("countersign.db"));
+    let Store::Sqlite(file) = &config.store else { panic!("a file") };
+    assert_eq!(*file, folder.join("countersign.db"));
     assert_eq!(config.directory.cache_for, jiff::SignedDuration::from_mins(5));
     let DirectorySource::File(file) = &config.directory.source else { panic!("a file") };
     assert_eq!(*file, folder.join("directory.toml"));
@@ -132,6 +133,7 @@ fn example_folder(text: &str) -> tempfile::TempDir {
         "zendesk-us-government.token",
         "ldap.password",
         "scim.token",
+        "store.password",
     ] {
         write(name, &format!("secret-of-{name}\n"));
     }

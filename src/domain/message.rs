@@ -30,6 +30,15 @@ pub fn compose(terms: &Terms, issue_url: &str, secret: &MintedSecret, facts: Fac
         terms.instance_name,
         terms.instance_url
     );
+    if let Some(extends) = &terms.extends {
+        let ends = text::end(extends.ends_at, facts.zone);
+        let earlier = &extends.url;
+        opening.push_str("\nIt extends ");
+        opening.push_str(earlier);
+        opening.push_str(". The credential of that request ends on its own day, ");
+        opening.push_str(&ends);
+        opening.push_str(": change over before.");
+    }
     if facts.earlier_is_dead {
         opening.push_str(
             "\nIf you got an earlier message for this request: that credential is dead, use this one.",

@@ -10,6 +10,7 @@ pub mod approval;
 pub mod calendar;
 pub mod comment;
 pub mod decide;
+pub mod extension;
 pub mod form;
 pub mod ids;
 pub mod inventory;

@@ -9,7 +9,7 @@ use super::ids::{CredentialId, UserId};
 use super::phase::EndReason;
 use super::record::{Attempt, Record};
 use super::snapshot::{Doubt, Pause, Successor};
-use super::terms::Terms;
+use super::terms::{Difference, Terms};
 
 /// What follows from one look.
 #[derive(Debug, Clone, PartialEq)]
@@ -133,6 +133,8 @@ pub struct Status {
     pub waits_for_gone: bool,
     /// It cannot be told whether the label that revokes counts.
     pub revocation_unknown: Option<Doubt>,
+    /// How the terms differ from those of the request that this one extends.
+    pub compared: Option<Vec<Difference>>,
     /// Requests that extend this one.
     pub successors: Vec<Successor>,
     /// When the credential of each who left is taken away, in the order of the record; `None`: it is only told.

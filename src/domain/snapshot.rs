@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::extension::Earlier;
 use super::form::Form;
 use super::ids::{Email, IssueKey, UserId, ZendeskUserId};
 use super::observed::{Account, Edit, Issue, LabelEvent, ListedToken, SlackPerson};
@@ -62,6 +63,8 @@ pub struct Snapshot {
     pub listing: Option<Result<Vec<ListedToken>, Doubt>>,
     /// Whether the people behind an active credential are still here, where this look asked.
     pub people: Option<People>,
+    /// The earlier request that the form names, if it names one.
+    pub predecessor: Predecessor,
     /// Requests that extend this one and were handed over, oldest first.
     pub successors: Vec<Successor>,
     /// The attempt whose secret this process holds.
@@ -108,6 +111,15 @@ pub enum Standing {
     Absent,
     /// It could not be told.
     Unknown,
+}
+
+/// The earlier request that a form names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Predecessor {
+    /// None is named, or none of ours.
+    None,
+    /// One of ours.
+    Found(Box<Earlier>),
 }
 
 /// A request that extends another one.

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use super::extension::Extends;
 use super::ids::{IssueId, SlackUserId, UserId, ZendeskUserId};
 
 /// The kinds of credential. `oauth_client` and `oauth_token` join as variants of their own.
@@ -69,6 +70,9 @@ pub struct Terms {
     pub fields: BTreeMap<String, String>,
     /// Version of the policy that shaped all this.
     pub policy: String,
+    /// The earlier request it extends. Left out of the digest where there is none, as before there was such a thing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub extends: Option<Box<Extends>>,
 }
 
 impl Terms {
@@ -120,6 +124,13 @@ impl Terms {
             ("instance key", self.instance.clone()),
         ];
         rows.extend(fixed.map(|(name, value)| (name.to_owned(), value)));
+        if let Some(extends) = &self.extends {
+            let Extends { key, url, generation, digest, ends_at } = extends.as_ref();
+            rows.insert(
+                "extends".to_owned(),
+                format!("{url} ({key}/{generation}, {digest}), which ends {ends_at}"),
+            );
+        }
         rows
     }
 }

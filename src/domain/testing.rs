@@ -19,7 +19,8 @@ use super::plan::{Action, Mint, Plan};
 use super::policy::{Instance, OnIncomplete, Pin, Pins, Policy};
 use super::record::{Attempt, AttemptState, Authority, Delivery, Record, Slot};
 use super::snapshot::{
-    Doubt, IssueView, Manager, Order, OrderKind, Origin, Parties, Pause, Person, Project, Snapshot,
+    Doubt, IssueView, Manager, Order, OrderKind, Origin, Parties, Pause, Person, Predecessor, Project,
+    Snapshot,
 };
 use super::terms::{Kind, Terms};
 
@@ -498,6 +499,7 @@ fn sound() -> Snapshot {
         orders: Vec::new(),
         listing: Some(Ok(Vec::new())),
         people: None,
+        predecessor: Predecessor::None,
         successors: Vec::new(),
         in_hand: None,
     }

@@ -79,10 +79,21 @@ impl<'a> Work<'a> {
 
     async fn write(&mut self, change: Change) -> Result<(), StoreError> {
         let (phase, record) = (self.record.phase.key().to_owned(), Some(self.record.clone()));
-        self.context.store.commit(self.claim, Change { phase, record, ..change }).await?;
+        Box::pin(self.context.store.commit(self.claim, Change { phase, record, ..change })).await?;
+        self.tell_the_earlier_one().await?;
         self.claim.record = Some(self.record.clone());
         self.record.phase.key().clone_into(&mut self.claim.phase);
         Ok(())
+    }
+
+    /// Once it was handed over, the comment of the request that this one extends says so.
+    async fn tell_the_earlier_one(&self) -> Result<(), StoreError> {
+        let begins = matches!(self.record.phase, Phase::Active { .. }) && self.claim.phase != "active";
+        let issued = self.record.issued.as_ref().filter(|_| begins);
+        match issued.and_then(|terms| terms.extends.as_ref()) {
+            Some(extends) => self.context.store.mark(extends.key).await,
+            None => Ok(()),
+        }
     }
 
     pub(super) fn attempt(&self, number: u32) -> Option<Attempt> {
@@ -102,8 +113,8 @@ impl<'a> Work<'a> {
                 Action::EndUnderBrake { why } => brake::end(self, why).await?,
                 Action::RemoveLabel { name } => self.remove_label(name).await,
                 Action::CloseIssue => self.close_issue().await?,
-                Action::Mint(mint) => self.mint_and_send(mint).await?,
-                Action::Send { attempt } => mint::send(self, *attempt).await?,
+                Action::Mint(mint) => Box::pin(self.mint_and_send(mint)).await?,
+                Action::Send { attempt } => Box::pin(mint::send(self, *attempt)).await?,
                 Action::LookForDelivery { attempt } => self.look_for_delivery(*attempt).await?,
                 Action::LookForUnanswered { attempt } => self.look_for_unanswered(*attempt).await?,
                 Action::TakeAway { attempt } => take_away::take_away(self, *attempt).await?,
@@ -130,7 +141,7 @@ impl<'a> Work<'a> {
         let detail = json!({"from": from, "to": to, "generation": self.record.generation});
         self.record.phase = to;
         self.commit(None, Event::new("phase.entered", detail)).await?;
-        mint::send(self, plan.number).await?;
+        Box::pin(mint::send(self, plan.number)).await?;
         Ok(true)
     }
 

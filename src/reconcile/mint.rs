@@ -158,7 +158,7 @@ async fn hand_over(work: &mut Work<'_>, number: u32) -> Result<bool, StoreError>
     let detail = json!({"attempt": number, "delivery": delivery.id, "slack_user": delivery.slack_user});
     work.commit(Some(attempt.clone()), Event::new("delivery.intended", detail)).await?;
     work.context.store.renew(work.claim, LEASE).await?;
-    post(work, attempt, &delivery).await
+    Box::pin(post(work, attempt, &delivery)).await
 }
 
 /// Whether the credential works, asked of Zendesk itself: a cut secret must not reach anybody.

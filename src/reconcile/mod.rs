@@ -10,6 +10,7 @@ mod adopt;
 mod approvers;
 mod brake;
 mod context;
+mod extension;
 mod fingerprint;
 mod foresight;
 mod hand;
@@ -80,7 +81,7 @@ async fn rounds(context: &Context, mut claim: Claim) -> Result<(), StoreError> {
         }
         let mut work = act::Work::new(context, &mut claim, &seen, &plan);
         work.remember(&plan).await?;
-        if !work.carry_out(&plan.actions).await? {
+        if !Box::pin(work.carry_out(&plan.actions)).await? {
             status::write(&mut work, &seen, &plan.status).await?;
             let unfinished = work.unfinished;
             return give_back(context, &claim, Rest { plan: &plan, seen: &seen, unfinished, began }).await;

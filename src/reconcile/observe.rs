@@ -10,13 +10,15 @@ use jiff::Timestamp;
 use super::context::Context;
 use super::pause::paused;
 use super::reading::{self, Reading, Rest, is_undecided, only_the_issue_is_gone};
-use super::{approvers, foresight, life, parties};
+use super::{approvers, extension, foresight, life, parties};
 use crate::domain::comment::{Seal, fingerprint};
 use crate::domain::ids::{IssueKey, NoteId, UserId};
 use crate::domain::observed::Issue;
 use crate::domain::policy::Pin;
 use crate::domain::record::Record;
-use crate::domain::snapshot::{Doubt, IssueView, Order, Origin, Parties, Project, Snapshot, Vendor};
+use crate::domain::snapshot::{
+    Doubt, IssueView, Order, Origin, Parties, Predecessor, Project, Snapshot, Vendor,
+};
 use crate::store::{Claim, Entry, StoreError};
 use crate::vendors::VendorError;
 
@@ -61,6 +63,7 @@ pub async fn observe(context: &Context, claim: &Claim) -> Result<Observation, St
     let mut snapshot = remembered(context, Memory::of(claim)).await?;
     let (comment, seals) = look_or_doubt(context, &mut snapshot).await;
     life::find(context, &mut snapshot).await;
+    extension::find(context, &mut snapshot).await?;
     for seal in seals {
         recognise_twin(context, &mut snapshot, seal).await?;
     }
@@ -74,6 +77,7 @@ pub async fn look_only(context: &Context, key: IssueKey) -> Result<Snapshot, Sto
     let mut snapshot = remembered(context, Memory { key, adopted, record }).await?;
     look_or_doubt(context, &mut snapshot).await;
     life::find(context, &mut snapshot).await;
+    extension::find(context, &mut snapshot).await?;
     Ok(snapshot)
 }
 
@@ -149,7 +153,8 @@ async fn remembered(context: &Context, claim: Memory) -> Result<Snapshot, StoreE
         last_words: None,
         listing: None,
         people: None,
-        successors: Vec::new(),
+        predecessor: Predecessor::None,
+        successors: store.successors(claim.key).await?,
         in_hand: context.hand.attempt(claim.key),
     })
 }

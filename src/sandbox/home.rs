@@ -110,7 +110,7 @@ fn configuration(world: &World) -> String {
 listen = "127.0.0.1:8080"
 
 [store]
-path = "countersign.db"
+url = "countersign.db"
 
 [audit]
 key_file = "audit.key"

@@ -88,11 +88,15 @@ impl Store {
 
     /// What was written down about a request, oldest first.
     pub async fn history(&self, key: IssueKey) -> Result<Vec<StoredEntry>, StoreError> {
-        let rows = query("SELECT * FROM audit WHERE project_id = $1 AND iid = $2 ORDER BY seq")
-            .bind(key.project.0)
-            .bind(key.iid)
-            .fetch_all(&self.inner.read)
-            .await?;
+        let rows = query(concat!(
+            "SELECT ",
+            columns!(audit),
+            " FROM audit WHERE project_id = $1 AND iid = $2 ORDER BY seq"
+        ))
+        .bind(key.project.0)
+        .bind(key.iid)
+        .fetch_all(&self.inner.read)
+        .await?;
         rows.iter().map(StoredEntry::read).collect()
     }
 
@@ -147,7 +151,9 @@ impl StoredEntry {
 }
 
 pub(super) fn page(from: i64) -> Query {
-    query("SELECT * FROM audit WHERE seq >= $1 ORDER BY seq LIMIT $2").bind(from).bind(PAGE)
+    query(concat!("SELECT ", columns!(audit), " FROM audit WHERE seq >= $1 ORDER BY seq LIMIT $2"))
+        .bind(from)
+        .bind(PAGE)
 }
 
 pub(super) fn read_head(row: Option<&Row>) -> Result<Head, StoreError> {

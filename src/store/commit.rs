@@ -9,6 +9,7 @@ use super::attempts;
 use super::audit::{self, Entry, Head};
 use super::calendar;
 use super::error::StoreError;
+use super::extensions;
 use super::leases::{Claim, Guard};
 use super::sql::{Connection, query};
 use crate::domain::ids::IssueKey;
@@ -36,6 +37,7 @@ impl Store {
         // One truth: an active record in a row that says otherwise would never be found due.
         let phase = change.record.as_ref().map_or(change.phase, |record| record.phase.key().to_owned());
         let (guard, key) = (Guard::of(claim), claim.key);
+        let extension = change.record.as_ref().and_then(extensions::of);
         let chain = self.inner.chain.clone();
         let work = self.inner.writer.run(move |connection, now| {
             Box::pin(async move {
@@ -52,6 +54,9 @@ impl Store {
                     attempts::upsert(connection, key, attempt).await?;
                 }
                 finish_orders(connection, key, change.orders_done, now).await?;
+                if let Some(extension) = extension {
+                    extensions::note(connection, key, extension).await?;
+                }
                 audit::append(connection, &chain, change.audit, now).await
             })
         });

@@ -79,6 +79,21 @@ impl Store {
     }
 }
 
+impl Store {
+    /// Whether there is a database of ours already. Makes and changes nothing.
+    pub async fn is_begun(location: impl Into<Location>) -> Result<bool, StoreError> {
+        match location.into() {
+            Location::Sqlite(path) => Ok(path.exists()),
+            Location::Postgres { url, password } => {
+                let read = postgres::reading(&url, password.as_ref()).await?;
+                let begun = migrations::is_begun(&read).await;
+                read.close().await;
+                begun
+            }
+        }
+    }
+}
+
 async fn prepare(
     connection: &mut Connection,
     fresh_id: String,

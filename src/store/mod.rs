@@ -7,6 +7,9 @@
 //! PostgreSQL (`sql`): `$1` placeholders, BIGINT and TEXT. What either has of its own is in `sqlite`, `postgres`,
 //! `wake`, the triggers, and wherever `on_postgres` is written.
 
+#[macro_use]
+mod columns;
+
 mod attempts;
 mod audit;
 mod brake;
@@ -16,6 +19,7 @@ mod commit;
 mod connect;
 mod directory_pins;
 mod error;
+mod extensions;
 mod fingerprints;
 mod inventory;
 mod leases;

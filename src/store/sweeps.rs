@@ -73,15 +73,16 @@ impl Store {
         let work = self.inner.writer.run(move |connection, now| {
             Box::pin(async move {
                 // A lease that ends later than any can was given by a clock that has been set back since.
-                let query = query(
+                let query = query(concat!(
                     "INSERT INTO sweeps (project_id, owner, lease_until, since, page, page_size, wanted)
                      VALUES ($1, $2, $3, $4, 1, $5, $6)
                      ON CONFLICT (project_id) DO UPDATE
                      SET owner = excluded.owner, lease_until = excluded.lease_until
                      WHERE sweeps.owner = excluded.owner OR sweeps.lease_until <= $7
                         OR sweeps.lease_until > excluded.lease_until
-                     RETURNING *",
-                );
+                     RETURNING ",
+                    columns!(sweeps)
+                ));
                 let query = query.bind(id).bind(owner).bind(until(now)).bind(since);
                 let query = query.bind(i64::try_from(AT_ONCE).unwrap_or(i64::MAX)).bind(wanted).bind(now);
                 Ok(query.fetch_optional(connection).await?)

@@ -33,9 +33,16 @@ pub(super) async fn on_both(story: impl AsyncFn(Bench)) {
 
 /// The same before any store was opened.
 pub(super) async fn on_both_from_nothing(story: impl AsyncFn(Empty)) {
-    story(Empty::on_sqlite()).await;
+    Box::pin(story(Empty::on_sqlite())).await;
     if let Some(empty) = Empty::on_postgres().await {
-        story(empty).await;
+        Box::pin(story(empty)).await;
+    }
+}
+
+/// Tells a story that is about PostgreSQL alone, where it is installed.
+pub(super) async fn on_postgres(story: impl AsyncFn(Bench)) {
+    if let Some(empty) = Empty::on_postgres().await {
+        Box::pin(story(empty.open().await)).await;
     }
 }
 
@@ -157,9 +164,22 @@ impl Bench {
         self.try_open().await.unwrap()
     }
 
+    /// The database's name on the server.
+    pub(super) fn database(&self) -> String {
+        match self.location() {
+            Location::Sqlite(_) => panic!("a file has no name on a server"),
+            Location::Postgres { url, .. } => url.path().trim_start_matches('/').to_owned(),
+        }
+    }
+
     /// A connection that knows none of our rules.
     pub(super) async fn raw(&self) -> Raw {
-        match self.location() {
+        self.raw_at(&self.location()).await
+    }
+
+    /// The same as somebody else.
+    pub(super) async fn raw_at(&self, location: &Location) -> Raw {
+        match location {
             Location::Sqlite(path) => {
                 Raw::Sqlite(SqliteConnectOptions::new().filename(path).connect().await.unwrap())
             }

@@ -8,6 +8,7 @@
 //! another clock than the machine's (tests, the demo, a simulation): then everybody there lives by that one.
 
 use std::pin::Pin;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use sqlx::{PgPool, SqlitePool};
@@ -35,17 +36,17 @@ pub(super) struct Writer {
     clock: SharedClock,
     tasks: TaskTracker,
     /// SQLite's file.
-    place: Option<Place>,
+    place: Option<Arc<Place>>,
 }
 
 impl Writer {
     pub(super) fn new(pool: Pool, clock: SharedClock, place: Option<Place>) -> Self {
-        Self { pool, clock, tasks: TaskTracker::new(), place }
+        Self { pool, clock, tasks: TaskTracker::new(), place: place.map(Arc::new) }
     }
 
     /// Whether what is committed is kept where it will be found again.
     pub(super) fn in_place(&self) -> Result<(), sqlx::Error> {
-        self.place.as_ref().map_or(Ok(()), Place::check).map_err(sqlx::Error::Io)
+        self.place.as_ref().map_or(Ok(()), |place| place.check()).map_err(sqlx::Error::Io)
     }
 
     /// Runs `work` in one transaction, with the time in milliseconds; an error of `work` takes all of it back.

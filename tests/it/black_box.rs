@@ -10,6 +10,8 @@ use std::time::Duration;
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
 
+use crate::harness::Database;
+
 const BOUND: Duration = Duration::from_mins(1);
 
 pub(crate) fn countersign() -> Command {
@@ -54,6 +56,7 @@ impl Drop for Running {
 
 struct Town {
     folder: tempfile::TempDir,
+    database: Database,
     sandbox: Running,
     serve: Running,
     http: Client,
@@ -61,13 +64,18 @@ struct Town {
 }
 
 impl Town {
-    fn build() -> Self {
+    async fn build() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let home = folder.path().join("home");
         let sandbox = Running::start(
             countersign().args(["sandbox", "--listen", "127.0.0.1:0", "--home"]).arg(&home),
             &folder.path().join("sandbox.log"),
         );
+        let file = home.join("countersign.toml");
+        let text = std::fs::read_to_string(&file).unwrap();
+        let database = Database::fresh(&home).await;
+        let text = text.replace("url = \"countersign.db\"", &format!("url = \"{}\"", database.url()));
+        std::fs::write(&file, text).unwrap();
         let mut serve = countersign();
         serve
             .arg("serve")
@@ -77,7 +85,7 @@ impl Town {
         let serve = Running::start(&mut serve, &folder.path().join("serve.log"));
         let people = std::fs::read_to_string(home.join("people.json")).unwrap();
         let http = Client::new();
-        Self { folder, sandbox, serve, http, people: serde_json::from_str(&people).unwrap() }
+        Self { folder, database, sandbox, serve, http, people: serde_json::from_str(&people).unwrap() }
     }
 
     fn home(&self, name: &str) -> PathBuf {
@@ -220,7 +228,7 @@ fn secret_in(message: &Value) -> String {
 
 #[tokio::test]
 async fn sandbox_setup_serve_and_revoke_as_processes() {
-    let town = Town::build();
+    let town = Town::build().await;
     let before = town
         .gitlab("requester", Method::POST, "issues", json!({"title": "early", "description": filled_in()}))
         .await;
@@ -267,21 +275,21 @@ async fn sandbox_setup_serve_and_revoke_as_processes() {
         }
     }
     let folder = town.folder.path().to_owned();
-    let Town { serve, .. } = town;
+    let Town { serve, database, .. } = town;
     #[cfg(unix)]
     assert_eq!(serve.terminate(), Some(0));
-    for file in ["serve.log", "home/countersign.db", "home/countersign.db-wal"] {
-        let content = std::fs::read(folder.join(file)).unwrap_or_default();
-        assert!(
-            !content.windows(secret.len()).any(|window| window == secret.as_bytes()),
-            "the secret is in {file}"
-        );
+    let mut searched = database.contents().await;
+    searched.push(("serve.log".to_owned(), std::fs::read(folder.join("serve.log")).unwrap()));
+    for (place, content) in searched {
+        let found = content.windows(secret.len()).any(|window| window == secret.as_bytes());
+        assert!(!found, "the secret is in {place}");
     }
+    database.remove().await;
 }
 
 #[tokio::test]
 async fn issues_that_are_no_requests_are_left_alone_labelled_or_not() {
-    let town = Town::build();
+    let town = Town::build().await;
     town.set_up();
     let (plain, _) = town.opens("We need more chairs.").await;
     town.labels("manager", plain, "manager-approved").await;
@@ -330,7 +338,7 @@ fn every_fault_of_the_configuration_is_a_line_and_the_status_is_two() {
 
 #[tokio::test]
 async fn the_inventory_a_leak_and_the_campaign_as_processes() {
-    let town = Town::build();
+    let town = Town::build().await;
     town.set_up();
     let (iid, url) = town.opens(&filled_in()).await;
     town.comment_says(iid, "Waiting for the manager").await;

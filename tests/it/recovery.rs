@@ -236,15 +236,16 @@ async fn t12_a_slow_worker_takes_away_what_it_made_and_the_quick_ones_stays() {
 async fn t12_a_worker_that_was_overtaken_during_the_call_takes_away_what_it_made_at_once() {
     let house = House::open().await;
     let iid = house.approved_unseen().await;
-    let trigger = "CREATE TRIGGER overtakes AFTER UPDATE OF lease_until ON requests
-         WHEN EXISTS (SELECT 1 FROM attempts WHERE state = 'intended')
-         BEGIN UPDATE requests SET fence = fence + 1; END";
-    house.sql(trigger).await;
+    let once_intended = (
+        "AFTER UPDATE OF lease_until ON requests",
+        "EXISTS (SELECT 1 FROM attempts WHERE state = 'intended')",
+    );
+    house.database.trigger("overtakes", once_intended, "UPDATE requests SET fence = fence + 1").await;
     assert_eq!(house.try_step().await.unwrap(), Step::Looked(House::key(iid)));
     assert_eq!((house.creations(), house.secrets().len()), (1, 1));
     house.all_is_dead().await;
     assert_eq!(house.calls("slack", "POST", "chat.postMessage"), 0);
-    house.sql("DROP TRIGGER overtakes").await;
+    house.database.no_trigger("overtakes").await;
     minutes_pass(&house, 10).await;
     house.has_exactly_one(iid).await;
     assert_eq!((house.secrets().len(), house.messages("requester").await.len()), (2, 1));
@@ -255,12 +256,11 @@ async fn t12_a_worker_that_was_overtaken_during_the_call_takes_away_what_it_made
 async fn t12_a_worker_that_was_overtaken_before_the_call_does_not_make_it() {
     let house = House::open().await;
     let iid = house.approved_unseen().await;
-    let trigger = "CREATE TRIGGER overtakes AFTER INSERT ON audit WHEN NEW.kind = 'mint.intended'
-         BEGIN UPDATE requests SET fence = fence + 1; END";
-    house.sql(trigger).await;
+    let when_intended = ("AFTER INSERT ON audit", "NEW.kind = 'mint.intended'");
+    house.database.trigger("overtakes", when_intended, "UPDATE requests SET fence = fence + 1").await;
     house.try_step().await.unwrap();
     assert_eq!(house.creations(), 0);
-    house.sql("DROP TRIGGER overtakes").await;
+    house.database.no_trigger("overtakes").await;
     minutes_pass(&house, 10).await;
     house.has_exactly_one(iid).await;
     assert_eq!(house.creations(), 1);

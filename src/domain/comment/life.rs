@@ -1,11 +1,14 @@
 //! The sentences of the comment while a credential lives, and why it ends.
 
+use std::fmt::Write as _;
+
 use super::View;
 use super::words::refusal;
 use crate::domain::notice::{self, About, Notice};
 use crate::domain::phase::EndReason;
 use crate::domain::record::{Leaver, Refusal, RefusalReason};
 use crate::domain::snapshot::Role;
+use crate::domain::terms::Terms;
 use crate::domain::text;
 
 /// What an active credential's people read.
@@ -60,6 +63,27 @@ fn reminded(view: &View<'_>) -> Option<String> {
         text::time(last.at),
         notice::last_use(*last_used)
     ))
+}
+
+/// What approvers compare, and what becomes of the earlier credential.
+pub(super) fn extension(body: &mut String, terms: &Terms, view: &View<'_>) {
+    let Some(extends) = &terms.extends else { return };
+    let _ = writeln!(
+        body,
+        "- extends {}: the credential of that request still ends on its own day at the latest ({}), whatever becomes of this one",
+        extends.url,
+        text::end(extends.ends_at, view.zone)
+    );
+    let Some(differences) = &view.status.compared else { return };
+    if differences.is_empty() {
+        let _ = writeln!(body, "\nCompared with the earlier one, nothing differs.");
+        return;
+    }
+    let _ = writeln!(body, "\n**Compared with the earlier one**\n");
+    for one in differences {
+        let (was, is) = (text::quote(&one.was), text::quote(&one.is));
+        let _ = writeln!(body, "- {}: was {was}, would be {is}", one.field);
+    }
 }
 
 fn extended(view: &View<'_>) -> Option<String> {

@@ -199,9 +199,7 @@ fn issued(body: &mut String, view: &View<'_>) {
             let _ = writeln!(body, "- {}: {value}", view.title(field));
         }
     }
-    if terms.fields.contains_key(super::form::Field::Replaces.key()) {
-        let _ = writeln!(body, "- nothing happens to the earlier one by that: it stays until its own end");
-    }
+    life::extension(body, terms, view);
     let _ = writeln!(body, "\n{}", words::power(terms.kind));
 }
 

@@ -7,6 +7,7 @@ use super::{DOUBT, Draft};
 use crate::domain::approval::{
     Approver, Case, Verdict, judge_manager, judge_provisioner, last_event, may_deny,
 };
+use crate::domain::extension;
 use crate::domain::form::{self, AdminAccess, Fault, Form};
 use crate::domain::ids::CredentialId;
 use crate::domain::naming;
@@ -16,7 +17,7 @@ use crate::domain::plan::{Action, Mint};
 use crate::domain::policy::{OnIncomplete, Pin};
 use crate::domain::record::{AttemptState, RefusalReason};
 use crate::domain::recovery::ours;
-use crate::domain::snapshot::{Doubt, Vendor};
+use crate::domain::snapshot::{Doubt, Predecessor, Vendor};
 use crate::domain::terms::{Kind, Terms};
 
 /// Attempts of one generation; after that a person must look.
@@ -64,7 +65,8 @@ impl Draft<'_> {
         if !form::carries_marker(&issue.description, &self.policy.marker) {
             return Err(vec![Fault { field: None, found: String::new(), expected, essential: false }]);
         }
-        form::check(&form::read(&issue.description, &self.policy.titles), self.policy, self.now)
+        let form = form::check(&form::read(&issue.description, &self.policy.titles), self.policy, self.now)?;
+        extension::check(&form, self.snapshot, (self.policy, self.now)).map(|_| form)
     }
 
     /// What would be issued, or the first thing that is not known.
@@ -94,11 +96,18 @@ impl Draft<'_> {
             slack_user: slack.id.clone(),
             fields: form.fields.clone(),
             policy: self.policy.version(instance),
+            extends: extension::check(form, self.snapshot, (self.policy, self.now))
+                .unwrap_or_default()
+                .map(Box::new),
         })
     }
 
     fn show(&mut self, terms: &Terms) {
         self.status.terms = Some(terms.clone());
+        if let Predecessor::Found(earlier) = &self.snapshot.predecessor {
+            let before = earlier.issued.as_ref().filter(|_| terms.extends.is_some());
+            self.status.compared = before.map(|before| extension::differences(before, terms));
+        }
         let instance = self.policy.instance(&terms.instance);
         self.status.provisioners = instance.map(|one| one.provisioners.clone()).unwrap_or_default();
         self.status.provisioner_groups =

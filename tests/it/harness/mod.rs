@@ -3,6 +3,7 @@
 //! Webhooks arrive over HTTP; the worker's step is driven by hand (`settle`), so no test sleeps. At its end each
 //! story is left with `leave`, which looks for every secret ever minted where none may be.
 
+pub(crate) mod database;
 mod gate;
 mod hands;
 mod log;
@@ -27,6 +28,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
 use crate::contracts::contracts;
+pub(crate) use database::Database;
 
 pub(crate) use gate::Gate;
 pub(crate) use hands::says;
@@ -45,7 +47,8 @@ pub(crate) struct House {
     pub(crate) clock: Arc<AdjustableClock>,
     pub(crate) sandbox: Sandbox,
     pub(crate) folder: tempfile::TempDir,
-    pub(crate) config: Config,
+    /// Boxed, like whatever would make every story's future large.
+    pub(crate) config: Box<Config>,
     pub(crate) http: reqwest::Client,
     pub(crate) cast: Value,
     transport: Transport,
@@ -54,6 +57,8 @@ pub(crate) struct House {
     service: Service,
     worker: Worker,
     log_begins: usize,
+    pub(crate) database: Database,
+    twins: std::sync::Mutex<Vec<Database>>,
     /// What our client and the vendors said to each other, where it is to be compared with their contracts.
     exchanges: Arc<Mutex<Vec<Value>>>,
 }
@@ -81,6 +86,15 @@ impl House {
         house
     }
 
+    /// Everything up and set up, on another morning.
+    pub(crate) async fn open_at(morning: &str) -> Self {
+        let transport = Transport::over_network().unwrap();
+        let house = Self::begin(|_| {}, transport, morning).await;
+        house.set_up().await;
+        house.service.watch().await.unwrap();
+        house
+    }
+
     /// Everything up and set up, with a gate on the service's way to the vendors.
     pub(crate) async fn behind(gate: &Gate) -> Self {
         let house = Self::before_setup_over(|_| {}, Transport::in_process(gate.router())).await;
@@ -95,8 +109,12 @@ impl House {
     }
 
     async fn before_setup_over(adjust: impl FnOnce(&mut String), transport: Transport) -> Self {
+        Self::begin(adjust, transport, MORNING).await
+    }
+
+    async fn begin(adjust: impl FnOnce(&mut String), transport: Transport, morning: &str) -> Self {
         let log_begins = log::capture();
-        let clock = AdjustableClock::frozen(MORNING.parse::<Timestamp>().unwrap());
+        let clock = AdjustableClock::frozen(morning.parse::<Timestamp>().unwrap());
         let randomness = Arc::new(SystemRandomness);
         let listen = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
         let options = Options { listen, clock: clock.clone(), randomness: randomness.clone() };
@@ -110,9 +128,11 @@ impl House {
         home::write(&sandbox, folder.path()).unwrap();
         let file = folder.path().join("countersign.toml");
         let mut text = std::fs::read_to_string(&file).unwrap();
+        let database = Database::fresh(folder.path()).await;
+        text = text.replace("url = \"countersign.db\"", &format!("url = \"{}\"", database.url()));
         adjust(&mut text);
         std::fs::write(&file, text).unwrap();
-        let config = load(&file);
+        let config = Box::new(load(&file));
         let service = assemble(&config, &clock, &transport).await;
         let (listener, door) = serve(&service, listen).await;
         let worker = Worker::new(Arc::clone(&service.context));
@@ -131,6 +151,8 @@ impl House {
             service,
             worker,
             log_begins,
+            database,
+            twins: std::sync::Mutex::default(),
             exchanges,
         }
     }
@@ -199,7 +221,7 @@ impl House {
     pub(crate) async fn restart(&mut self) {
         self.door.abort();
         let _ = (&mut self.door).await;
-        self.config = load(&self.path("countersign.toml"));
+        *self.config = load(&self.path("countersign.toml"));
         // A lease of the killed process runs out first.
         self.clock.advance(SignedDuration::from_mins(6));
         self.service = assemble(&self.config, &self.clock, &self.transport).await;
@@ -276,11 +298,10 @@ impl House {
             assert!(faults.is_empty(), "calls do not fit the vendors' contracts: {faults:#?}");
         }
         let mut haystacks = vec![("log".to_owned(), log::captured(self.log_begins))];
-        for entry in std::fs::read_dir(self.folder.path()).unwrap() {
-            let path = entry.unwrap().path();
-            if path.file_name().unwrap().to_string_lossy().starts_with("countersign.db") {
-                haystacks.push((path.display().to_string(), std::fs::read(&path).unwrap()));
-            }
+        let twins = std::mem::take(&mut *self.twins.lock().unwrap());
+        for database in twins.iter().chain([&self.database]) {
+            haystacks.extend(database.contents().await);
+            database.remove().await;
         }
         haystacks.push(("notes".to_owned(), self.world()["gitlab"].to_string().into_bytes()));
         let secrets = self.ever_minted();
