@@ -83,12 +83,14 @@ impl Service {
         )
         .await
         .map_err(AssemblyError::Store)?;
-        let gitlab = GitLab::new(transport.clone(), config.gitlab.url.clone(), config.gitlab.token.clone());
+        // Each account has its own patience: what one is told does not stop another.
+        let account = || transport.for_account(&clock);
+        let gitlab = GitLab::new(account(), config.gitlab.url.clone(), config.gitlab.token.clone());
         let directory = directory::directory(config, &world, (&store, &gitlab)).await?;
         let (kept, time) = (store.clone(), clock.clone());
         let parts = Parts {
             gitlab,
-            slack: Slack::new(transport.clone(), config.slack.url.clone(), config.slack.token.clone()),
+            slack: Slack::new(account(), config.slack.url.clone(), config.slack.token.clone()),
             zendesk: zendesk(config, &transport, &clock),
             policy: policy(config, store.installation()),
             labels: labels(config),
@@ -213,7 +215,7 @@ fn zendesk(config: &Config, transport: &Transport, clock: &SharedClock) -> BTree
             }
             config::Login::ApiToken { email, token } => Login::ApiToken { email, token },
         };
-        Zendesk::new(transport.clone(), instance.url.clone(), login, clock.clone())
+        Zendesk::new(transport.for_account(clock), instance.url.clone(), login, clock.clone())
     };
     config.instances.iter().map(|instance| (instance.key.clone(), client(instance))).collect()
 }

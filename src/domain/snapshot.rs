@@ -26,6 +26,8 @@ pub struct Snapshot {
     pub adopted: bool,
     /// Why nothing may be issued anywhere, if so.
     pub halted: Option<String>,
+    /// GitLab's clock and ours are minutes apart: how old anything is cannot be told.
+    pub clock_is_off: bool,
     /// A person stopped issuing for a while, if so.
     pub paused: Option<Pause>,
     /// Our own GitLab account.
@@ -297,6 +299,8 @@ pub enum Doubt {
     NameTooLong,
     /// The instance of the form is not in the configuration any more.
     UnknownInstance,
+    /// GitLab's clock and ours are minutes apart.
+    ClocksDiffer,
 }
 
 /// Whom a doubt is about.

@@ -470,6 +470,7 @@ fn sound() -> Snapshot {
         project: Project { set_up_at: Some(time("2026-11-01T00:00Z")), pins: Some(pins()), pins_doubt: None },
         adopted: false,
         halted: None,
+        clock_is_off: false,
         paused: None,
         ourselves: OURSELVES,
         issue: IssueView::Seen(Box::new(Issue {

@@ -19,6 +19,7 @@ use crate::domain::terms::{Kind, Terms};
 use crate::secret::MintedSecret;
 use crate::store::StoreError;
 use crate::vendors::VendorError;
+use crate::vendors::gate;
 use crate::vendors::slack::{OutgoingMessage, SlackError};
 
 /// No create call lasts longer than this: the transport's own limit is below it.
@@ -168,7 +169,12 @@ async fn not_made(work: &mut Work<'_>, mut attempt: Attempt, error: &VendorError
 }
 
 /// Sends the secret that is in hand: proves that it works, opens the conversation, writes the message down, sends.
+/// Before everybody else's calls: every minute that it is not handed over may lose it.
 pub(super) async fn send(work: &mut Work<'_>, number: u32) -> Result<bool, StoreError> {
+    Box::pin(gate::first(hand_over(work, number))).await
+}
+
+async fn hand_over(work: &mut Work<'_>, number: u32) -> Result<bool, StoreError> {
     let Some(mut attempt) = work.attempt(number) else { return Ok(false) };
     if !proven(work, &mut attempt).await? {
         return Ok(true);

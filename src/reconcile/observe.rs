@@ -137,6 +137,7 @@ async fn remembered(context: &Context, claim: Memory) -> Result<Snapshot, StoreE
         project,
         adopted: claim.adopted,
         halted: store.setting(HALTED).await?,
+        clock_is_off: false,
         paused: paused(store).await?,
         ourselves: UserId::default(),
         issue: IssueView::Unknown,
@@ -194,6 +195,7 @@ async fn look(context: &Context, snapshot: &mut Snapshot) -> Result<(Comment, Ve
         snapshot.handed_over_is_listed = handed_over_is_listed(context, snapshot).await;
     }
     snapshot.issue = IssueView::Seen(Box::new(issue));
+    snapshot.clock_is_off = context.gitlab.clock_is_off();
     Ok((notes.comment, notes.seals))
 }
 

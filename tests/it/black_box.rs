@@ -14,18 +14,18 @@ use crate::harness::Database;
 
 const BOUND: Duration = Duration::from_mins(1);
 
-fn countersign() -> Command {
+pub(crate) fn countersign() -> Command {
     Command::new(env!("CARGO_BIN_EXE_countersign"))
 }
 
 /// A process that says where it listens, and is ended when dropped.
-struct Running {
+pub(crate) struct Running {
     child: Child,
-    address: String,
+    pub(crate) address: String,
 }
 
 impl Running {
-    fn start(command: &mut Command, log: &Path) -> Self {
+    pub(crate) fn start(command: &mut Command, log: &Path) -> Self {
         let log = std::fs::File::create(log).unwrap();
         let mut child = command.stdout(Stdio::piped()).stderr(log).spawn().unwrap();
         let mut line = String::new();
@@ -33,6 +33,10 @@ impl Running {
         let said: Value =
             serde_json::from_str(&line).unwrap_or_else(|_| panic!("no line of JSON, but {line:?}"));
         Self { address: said["listening"].as_str().unwrap().to_owned(), child }
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// Asks it to stop as systemd does, and gives its exit status.
@@ -202,7 +206,7 @@ impl Town {
 }
 
 /// The shipped template, filled in, ending well ahead of the machine's own date.
-fn filled_in() -> String {
+pub(crate) fn filled_in() -> String {
     let now = countersign::clock::Clock::now(&countersign::clock::SystemClock);
     let day = now.checked_add(jiff::SignedDuration::from_hours(24 * 20)).unwrap().to_string();
     let template = std::fs::read_to_string(

@@ -391,6 +391,7 @@ pub fn doubt(doubt: &Doubt) -> String {
         Doubt::TokensSwitchedOff => format!("API token access is switched off in this {} account: its admin can switch it on.", Vendor::Zendesk.name()),
         Doubt::NameTooLong => "The credential's name would be longer than Zendesk takes: an operator can shorten the naming template.".to_owned(),
         Doubt::LabelsChanged => "The approval labels are not the ones that were pinned: an operator must look and run `countersign labels pin`.".to_owned(),
+        Doubt::ClocksDiffer => "GitLab's clock and that of this service are minutes apart: an operator must set the service's clock.".to_owned(),
         Doubt::UnknownInstance => "This instance does not offer that kind of credential any more: an operator can say what it offers.".to_owned(),
     }
 }

@@ -25,6 +25,9 @@ const ATTEMPTS: usize = 3;
 
 impl Draft<'_> {
     pub(super) fn undecided(&mut self, issue: &Issue) {
+        if self.snapshot.clock_is_off {
+            return self.wait_for_the_clock();
+        }
         let reading = self.read_form(issue);
         let terms = self.terms(&reading);
         // Nothing of an earlier attempt is left, so what it was for binds nobody.
@@ -45,6 +48,16 @@ impl Draft<'_> {
         }
         // What was being issued until this look may have waited too long already.
         self.waited_too_long();
+    }
+
+    /// How old an approval is, whether a day lies ahead and whether a request waited too long: nothing of it can be
+    /// told by a clock that is wrong, so nothing is issued by it and nothing is taken from anybody either.
+    fn wait_for_the_clock(&mut self) {
+        let phase = match self.record.phase.clone() {
+            Phase::New => Phase::AwaitingManager { since: self.now },
+            phase => phase,
+        };
+        self.wait(phase, vec![Doubt::ClocksDiffer]);
     }
 
     pub(super) fn read_form(&self, issue: &Issue) -> Result<Form, Vec<Fault>> {

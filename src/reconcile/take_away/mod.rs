@@ -15,7 +15,7 @@ use crate::domain::plan::Event;
 use crate::domain::record::{Attempt, AttemptState};
 use crate::domain::terms::Kind;
 use crate::store::StoreError;
-use crate::vendors::VendorError;
+use crate::vendors::{VendorError, gate};
 
 /// A list may not show a new credential yet: before this age, not being listed proves nothing.
 const GRACE: SignedDuration = SignedDuration::from_mins(10);
@@ -79,7 +79,16 @@ pub(super) async fn take_away(work: &mut Work<'_>, number: u32) -> Result<bool, 
     Ok(true)
 }
 
+/// Before everybody else: what a vendor's budget still allows is for endings.
 async fn end(context: &Context, attempt: &mut Attempt, now: Timestamp) -> Result<Outcome, VendorError> {
+    Box::pin(gate::first(end_by_steps(context, attempt, now))).await
+}
+
+async fn end_by_steps(
+    context: &Context,
+    attempt: &mut Attempt,
+    now: Timestamp,
+) -> Result<Outcome, VendorError> {
     let (Some(zendesk), Some(credential)) = (context.zendesk.get(&attempt.instance), attempt.credential)
     else {
         tracing::error!(instance = attempt.instance, "no instance of that key is configured any more");
