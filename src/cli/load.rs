@@ -60,7 +60,8 @@ pub(super) async fn store(config: &Config) -> Result<Store, Failure> {
 
 /// The database alone, by another clock than the machine's.
 pub(super) async fn store_at(config: &Config, clock: SharedClock) -> Result<Store, Failure> {
-    Ok(Store::open(&config.store.path, clock, &SystemRandomness, config.audit.key.clone()).await?)
+    let location = crate::service::location(&config.store);
+    Ok(Store::open(location, clock, &SystemRandomness, config.audit.key.clone()).await?)
 }
 
 /// What an operator should know whatever they look at: one line each.

@@ -78,7 +78,8 @@ fn the_least_configuration_takes_the_defaults() {
     let (config, folder) = load_with(LEAST, variables()).unwrap();
     assert_eq!(config.server.listen.to_string(), "127.0.0.1:8080");
     assert_eq!(config.log, Log { format: LogFormat::Text, filter: "info".to_owned() });
-    assert_eq!(config.store.path, folder.join("countersign.db"));
+    let Store::Sqlite(file) = &config.store else { panic!("a file") };
+    assert_eq!(*file, folder.join("countersign.db"));
     assert_eq!(config.directory.cache_for, jiff::SignedDuration::from_mins(5));
     let DirectorySource::File(file) = &config.directory.source else { panic!("a file") };
     assert_eq!(*file, folder.join("directory.toml"));
@@ -96,7 +97,7 @@ fn the_least_configuration_takes_the_defaults() {
     assert_eq!(config.policy.on_incomplete, OnIncomplete::Close);
     assert_eq!(config.slack.url.as_str(), "https://slack.com/api");
     let [instance] = config.instances.as_slice() else { panic!("one instance") };
-    assert_eq!(instance.kinds, BTreeSet::from([Kind::ApiToken]));
+    assert_eq!(instance.kinds, [Kind::ApiToken]);
     assert_eq!(instance.provisioners, BTreeSet::from([UserId(104)]));
     assert_eq!(instance.name_template, None);
     let Login::OAuth { client_id, client_secret, scope } = &instance.login else { panic!("oauth") };
@@ -132,6 +133,7 @@ fn example_folder(text: &str) -> tempfile::TempDir {
         "zendesk-us-government.token",
         "ldap.password",
         "scim.token",
+        "store.password",
     ] {
         write(name, &format!("secret-of-{name}\n"));
     }
@@ -258,7 +260,7 @@ fn each_mistake_is_told_with_its_key() {
         (
             "[\"api_token\"]",
             "[\"password\"]",
-            "instances[0].kinds[0]: is not a kind of credential; there is `api_token`",
+            "instances[0].kinds[0]: is not a kind of credential; there are api_token, oauth_client, oauth_token",
         ),
         ("[\"api_token\"]", "[]", "instances[0].kinds: is empty"),
         ("[104]", "[\"kim\"]", "instances[0].provisioners[0]: is not a numeric GitLab user id"),

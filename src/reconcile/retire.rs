@@ -154,15 +154,11 @@ pub async fn open(context: &Context, planned: &Planned, by: &str) -> Result<Reti
     };
     context.store.keep_retirement(row.clone()).await?;
     let (title, description) = issue(&planned.candidate, context.store.installation());
-    let found = match found(context, &row).await? {
-        Some(found) => found,
-        None => {
-            let assignees = &planned.people;
-            context
-                .gitlab
-                .create_issue(row.project, NewIssue { title: &title, description: &description, assignees })
-                .await?
-        }
+    let found = if let Some(found) = found(context, &row).await? {
+        found
+    } else {
+        let new = NewIssue { title: &title, description: &description, assignees: &planned.people };
+        context.gitlab.create_issue(row.project, new).await?
     };
     (row.iid, row.url, row.opened_at) = (Some(found.0.iid), Some(found.1), Some(context.now()));
     context.store.keep_retirement(row.clone()).await?;

@@ -14,18 +14,22 @@ use crate::domain::record::{Attempt, AttemptState};
 impl Store {
     /// All attempts of a request, of all generations, by their number.
     pub async fn attempts(&self, key: IssueKey) -> Result<Vec<Attempt>, StoreError> {
-        let rows = query("SELECT * FROM attempts WHERE project_id = $1 AND iid = $2 ORDER BY number")
-            .bind(key.project.0)
-            .bind(key.iid)
-            .fetch_all(&self.inner.read)
-            .await?;
+        let rows = query(concat!(
+            "SELECT ",
+            columns!(attempts),
+            " FROM attempts WHERE project_id = $1 AND iid = $2 ORDER BY number"
+        ))
+        .bind(key.project.0)
+        .bind(key.iid)
+        .fetch_all(&self.inner.read)
+        .await?;
         rows.iter().map(read).collect()
     }
 }
 
 fn read(row: &Row) -> Result<Attempt, StoreError> {
     let reading = Reading::new(row, "attempts");
-    reading.document("document")?.ok_or_else(|| reading.broken("it has no document".to_owned()))
+    reading.whole_document("document")?.ok_or_else(|| reading.broken("it has no document".to_owned()))
 }
 
 pub(super) async fn upsert(

@@ -96,9 +96,11 @@ impl Store {
 
     /// What is held back now, longest first.
     pub async fn held_endings(&self) -> Result<Vec<HeldEnding>, StoreError> {
-        let rows = query("SELECT * FROM mass_endings WHERE state = 'held' ORDER BY since, subject")
-            .fetch_all(&self.inner.read)
-            .await?;
+        let rows = query(
+            "SELECT subject, cause, since FROM mass_endings WHERE state = 'held' ORDER BY since, subject",
+        )
+        .fetch_all(&self.inner.read)
+        .await?;
         rows.iter().map(read).collect()
     }
 

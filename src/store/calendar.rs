@@ -126,14 +126,19 @@ impl Store {
 
     /// All addresses ever made, oldest first.
     pub async fn feeds(&self) -> Result<Vec<Feed>, StoreError> {
-        let query = query("SELECT * FROM calendar_feeds ORDER BY made_at, id");
+        let query =
+            query(concat!("SELECT ", columns!(calendar_feeds), " FROM calendar_feeds ORDER BY made_at, id"));
         query.fetch_all(&self.inner.read).await?.iter().map(feed).collect()
     }
 
     /// What the token with this hash opens; `None`: nothing, or nothing any more.
     pub async fn feed_by_hash(&self, token_hash: &str) -> Result<Option<Feed>, StoreError> {
-        let query = query("SELECT * FROM calendar_feeds WHERE token_hash = $1 AND revoked_at IS NULL")
-            .bind(token_hash);
+        let query = query(concat!(
+            "SELECT ",
+            columns!(calendar_feeds),
+            " FROM calendar_feeds WHERE token_hash = $1 AND revoked_at IS NULL"
+        ))
+        .bind(token_hash);
         query.fetch_optional(&self.inner.read).await?.as_ref().map(feed).transpose()
     }
 
@@ -141,13 +146,17 @@ impl Store {
     pub async fn end_dates(&self, scope: &Scope, since: Timestamp) -> Result<Vec<ShownDate>, StoreError> {
         let since = since.as_millisecond();
         let query = match scope {
-            Scope::Instance(key) => query(
-                "SELECT * FROM calendar_dates WHERE instance = $1 AND ends_at >= $2 ORDER BY ends_at, uid",
-            )
+            Scope::Instance(key) => query(concat!(
+                "SELECT ",
+                columns!(calendar_dates),
+                " FROM calendar_dates WHERE instance = $1 AND ends_at >= $2 ORDER BY ends_at, uid"
+            ))
             .bind(key.clone()),
-            Scope::Person(id) => query(
-                "SELECT * FROM calendar_dates WHERE person = $1 AND ends_at >= $2 ORDER BY ends_at, uid",
-            )
+            Scope::Person(id) => query(concat!(
+                "SELECT ",
+                columns!(calendar_dates),
+                " FROM calendar_dates WHERE person = $1 AND ends_at >= $2 ORDER BY ends_at, uid"
+            ))
             .bind(id.0),
         };
         query.bind(since).fetch_all(&self.inner.read).await?.iter().map(shown_date).collect()

@@ -13,6 +13,7 @@ use super::chain::Chain;
 use super::error::StoreError;
 use super::marks;
 use super::migrations;
+use super::place::Place;
 use super::settings;
 use super::sql::{Connection, query};
 use super::wake::Bell;
@@ -58,7 +59,11 @@ impl Store {
             Location::Sqlite(path) => sqlite::writing(path).await?,
             Location::Postgres { url, password } => postgres::writing(url, password.as_ref()).await?,
         };
-        let writer = Writer::new(pool.clone(), clock);
+        let place = match &location {
+            Location::Sqlite(path) => Some(Place::of(path).map_err(sqlx::Error::Io)?),
+            Location::Postgres { .. } => None,
+        };
+        let writer = Writer::new(pool.clone(), clock, place);
         let fresh_id = random_id(randomness);
         let (installation, chain) = writer
             .run(move |connection, _| Box::pin(async move { prepare(connection, fresh_id, audit_key).await }))
@@ -71,6 +76,21 @@ impl Store {
         let marks = marks::start(writer.clone(), bell.clone());
         let chain = Arc::new(chain);
         Ok(Self { inner: Arc::new(Inner { writer, read, installation, chain, marks, wake: bell }) })
+    }
+}
+
+impl Store {
+    /// Whether there is a database of ours already. Makes and changes nothing.
+    pub async fn is_begun(location: impl Into<Location>) -> Result<bool, StoreError> {
+        match location.into() {
+            Location::Sqlite(path) => Ok(path.exists()),
+            Location::Postgres { url, password } => {
+                let read = postgres::reading(&url, password.as_ref()).await?;
+                let begun = migrations::is_begun(&read).await;
+                read.close().await;
+                begun
+            }
+        }
     }
 }
 

@@ -77,10 +77,10 @@ impl Store {
     /// Those whose fingerprint begins so, or whose shown beginning and `text` begin alike. At most 20.
     pub async fn fingerprints_like(&self, text: &str) -> Result<Vec<Fingerprint>, StoreError> {
         let rows = query(
-            "SELECT * FROM fingerprints
+            concat!("SELECT ", columns!(fingerprints), " FROM fingerprints
              WHERE substr(fingerprint, 1, CAST($2 AS INTEGER)) = $1 OR substr(visible, 1, CAST($2 AS INTEGER)) = $1
                 OR (length(visible) > 3 AND visible = substr($1, 1, length(visible)))
-             ORDER BY kept_at DESC, fingerprint LIMIT 20",
+             ORDER BY kept_at DESC, fingerprint LIMIT 20"),
         )
         .bind(text)
         .bind(i64::try_from(text.chars().count()).unwrap_or(i64::MAX))

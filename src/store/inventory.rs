@@ -81,13 +81,15 @@ impl Store {
 
     /// The last finished run of every instance.
     pub async fn last_inventories(&self) -> Result<Vec<InventoryRun>, StoreError> {
-        let rows = query(
-            "SELECT * FROM inventory_runs r
+        let rows = query(concat!(
+            "SELECT ",
+            columns!(inventory_runs),
+            " FROM inventory_runs r
              WHERE finished_at IS NOT NULL AND day = (
                  SELECT max(day) FROM inventory_runs other
                  WHERE other.instance = r.instance AND other.finished_at IS NOT NULL)
-             ORDER BY instance",
-        )
+             ORDER BY instance"
+        ))
         .fetch_all(&self.inner.read)
         .await?;
         rows.iter().map(read).collect()
@@ -95,10 +97,12 @@ impl Store {
 
     /// The last finished run of an instance.
     pub async fn last_inventory(&self, instance: &str) -> Result<Option<InventoryRun>, StoreError> {
-        let row = query(
-            "SELECT * FROM inventory_runs WHERE instance = $1 AND finished_at IS NOT NULL
-             ORDER BY day DESC LIMIT 1",
-        )
+        let row = query(concat!(
+            "SELECT ",
+            columns!(inventory_runs),
+            " FROM inventory_runs WHERE instance = $1 AND finished_at IS NOT NULL
+             ORDER BY day DESC LIMIT 1"
+        ))
         .bind(instance)
         .fetch_optional(&self.inner.read)
         .await?;

@@ -41,7 +41,8 @@ macro_rules! claim_due {
             $lock,
             ") AND next_look_at <= $1 AND ",
             is_free!(),
-            " RETURNING *"
+            " RETURNING ",
+            columns!(requests)
         )
     };
     ($swept:literal) => {
@@ -64,7 +65,8 @@ const CLAIM_ONE: &str = concat!(
     "UPDATE requests SET lease_owner = $2, lease_until = $3, fence = fence + 1
      WHERE project_id = $4 AND iid = $5 AND ",
     is_free!(),
-    " RETURNING *"
+    " RETURNING ",
+    columns!(requests)
 );
 
 /// A request in a worker's hands, as it was when it was claimed.
@@ -229,7 +231,7 @@ impl Claim {
             marks: reading.get("marks")?,
             adopted: reading.get::<i64>("adopted")? == 1,
             phase: reading.get("phase")?,
-            record: reading.document("record")?,
+            record: reading.whole_document("record")?,
             failures: reading.number("failures")?,
         })
     }

@@ -86,6 +86,9 @@ pub(super) fn start(writer: Writer, bell: Bell) -> mpsc::Sender<WaitingMark> {
 async fn commit(writer: &Writer, counts: BTreeMap<IssueKey, i64>) -> Result<(), StoreError> {
     let work = writer.run(move |connection, now| {
         Box::pin(async move {
+            if let Connection::Postgres(_) = connection {
+                return upsert_all(connection, &counts, now).await;
+            }
             for (key, times) in counts {
                 upsert(connection, key, now, times).await?;
             }
@@ -124,6 +127,42 @@ pub(super) async fn unfinished(connection: &mut Connection, now: i64) -> Result<
     Ok(marking.execute(connection).await?)
 }
 
+macro_rules! or_mark {
+    () => {
+        "
+         ON CONFLICT (project_id, iid) DO UPDATE
+         SET marks = requests.marks + excluded.marks, swept = 0,
+             next_look_at = CASE WHEN requests.next_look_at < excluded.next_look_at
+                                 THEN requests.next_look_at ELSE excluded.next_look_at END"
+    };
+}
+
+/// A batch in one statement: on PostgreSQL each is a journey.
+async fn upsert_all(
+    connection: &mut Connection,
+    counts: &BTreeMap<IssueKey, i64>,
+    now: i64,
+) -> Result<(), StoreError> {
+    let list = |number: fn((&IssueKey, &i64)) -> i64| {
+        let numbers: Vec<String> = counts.iter().map(|one| number(one).to_string()).collect();
+        format!("{{{}}}", numbers.join(","))
+    };
+    query(concat!(
+        "INSERT INTO requests (project_id, iid, phase, next_look_at, marks, updated_at)
+         SELECT project_id, iid, 'unseen', $4, times, $4
+         FROM unnest($1::text::bigint[], $2::text::bigint[], $3::text::bigint[]) AS mark (project_id, iid, times)
+         ORDER BY project_id, iid",
+        or_mark!()
+    ))
+    .bind(list(|(key, _)| key.project.0))
+    .bind(list(|(key, _)| key.iid))
+    .bind(list(|(_, times)| *times))
+    .bind(now)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
 /// Marks inside a transaction, `times` times at once.
 pub(super) async fn upsert(
     connection: &mut Connection,
@@ -131,14 +170,11 @@ pub(super) async fn upsert(
     now: i64,
     times: i64,
 ) -> Result<(), StoreError> {
-    query(
+    query(concat!(
         "INSERT INTO requests (project_id, iid, phase, next_look_at, marks, updated_at)
-         VALUES ($1, $2, 'unseen', $3, $4, $3)
-         ON CONFLICT (project_id, iid) DO UPDATE
-         SET marks = requests.marks + excluded.marks, swept = 0,
-             next_look_at = CASE WHEN requests.next_look_at < excluded.next_look_at
-                                 THEN requests.next_look_at ELSE excluded.next_look_at END",
-    )
+         VALUES ($1, $2, 'unseen', $3, $4, $3)",
+        or_mark!()
+    ))
     .bind(key.project.0)
     .bind(key.iid)
     .bind(now)

@@ -12,7 +12,7 @@ use sqlx::migrate::{Migrate, MigrateError, Migration, MigrationType, Migrator};
 
 use super::error::StoreError;
 use super::settings;
-use super::sql::{Connection, query, query_scalar};
+use super::sql::{Connection, Target, query, query_scalar};
 
 /// The table that sqlx keeps.
 const TABLE: &str = "_sqlx_migrations";
@@ -42,6 +42,7 @@ const ALL: &[(i64, &str, Texts)] = &[
     (3, "directory pins", both(include_str!("migrations/0003_directory_pins.sql"))),
     (10, "life", both(include_str!("migrations/0010_life.sql"))),
     (11, "extensions", both(include_str!("migrations/0011_extensions.sql"))),
+    (12, "audit sinks", both(include_str!("migrations/0012_audit_sinks.sql"))),
     (13, "calendar", both(include_str!("migrations/0013_calendar.sql"))),
     (14, "inventory", both(include_str!("migrations/0014_inventory.sql"))),
     (15, "retirements", both(include_str!("migrations/0015_retirements.sql"))),
@@ -71,14 +72,19 @@ async fn run_on_postgres(connection: &mut Connection) -> Result<(), StoreError> 
     query("SET LOCAL statement_timeout = '10min'").execute(&mut *connection).await?;
     query("SELECT pg_advisory_xact_lock(2026112201)").execute(&mut *connection).await?;
     query("SET LOCAL lock_timeout = '5s'").execute(&mut *connection).await?;
-    let there = "SELECT count(to_regclass('_sqlx_migrations'))";
-    let there: i64 = query_scalar(there).fetch_one(&mut *connection).await?;
+    let begun = is_begun(&mut *connection).await?;
     let Connection::Postgres(transaction) = connection else { return Ok(()) };
     let migrator = migrator(|texts| texts.postgres);
-    if there == 0 || is_behind(&migrator, &mut **transaction).await? {
+    if !begun || is_behind(&migrator, &mut **transaction).await? {
         migrator.run_direct(None, &mut **transaction, false).await?;
     }
     Ok(())
+}
+
+/// Whether any migration was ever made.
+pub(super) async fn is_begun(on: impl Into<Target<'_>>) -> Result<bool, StoreError> {
+    let table = "SELECT count(to_regclass('_sqlx_migrations'))";
+    Ok(query_scalar(table).fetch_one::<i64>(on).await? > 0)
 }
 
 async fn is_behind<C: Migrate>(migrator: &Migrator, connection: &mut C) -> Result<bool, MigrateError> {
@@ -119,6 +125,11 @@ mod tests {
     #[tokio::test]
     async fn t30_this_release_goes_on_beside_a_later_one_that_migrated() {
         on_both(async |bench| {
+            bench.put(1, "unseen").await;
+            for _ in 0..9 {
+                bench.store.request(key(1)).await.unwrap();
+                bench.store.claim("worker", crate::store::testing::LEASE).await.unwrap();
+            }
             is_migrated_by_a_later_release(&bench).await;
             let opened_later = bench.reopen().await;
             for store in [&bench.store, &opened_later] {

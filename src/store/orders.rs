@@ -81,10 +81,12 @@ impl Store {
 
     /// Orders not fulfilled yet, oldest first.
     pub async fn open_orders(&self, key: IssueKey) -> Result<Vec<Order>, StoreError> {
-        let rows = query(
-            "SELECT * FROM orders WHERE project_id = $1 AND iid = $2 AND done_at IS NULL
-             ORDER BY given_at, length(id), id",
-        )
+        let rows = query(concat!(
+            "SELECT ",
+            columns!(orders),
+            " FROM orders WHERE project_id = $1 AND iid = $2 AND done_at IS NULL
+             ORDER BY given_at, length(id), id"
+        ))
         .bind(key.project.0)
         .bind(key.iid)
         .fetch_all(&self.inner.read)

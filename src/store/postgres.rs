@@ -72,3 +72,104 @@ fn pool(connections: u32) -> PgPoolOptions {
             })
         })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use jiff::{SignedDuration, Timestamp};
+
+    use crate::clock::{Clock, SystemClock, SystemRandomness};
+    use crate::key::Key;
+    use crate::store::testing::{KEY, LEASE, entry, key, on_postgres, release_at};
+    use crate::store::{Location, Release, Store};
+
+    /// What an operator runs for the role that serves.
+    const RIGHTS: &str = include_str!("../../deploy/postgresql/rights.sql");
+
+    /// A machine whose clock is wrong, and that does not know.
+    #[derive(Debug)]
+    struct Wrong(SignedDuration);
+
+    impl Clock for Wrong {
+        fn now(&self) -> Timestamp {
+            SystemClock.now() + self.0
+        }
+
+        fn is_the_machines(&self) -> bool {
+            true
+        }
+    }
+
+    async fn open(location: Location, wrong_by: SignedDuration) -> Store {
+        let (clock, key) = (Arc::new(Wrong(wrong_by)), Key::of_bytes(KEY.to_vec()));
+        Store::open(location, clock, &SystemRandomness, key).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn the_databases_clock_rules_leases_and_looks_whatever_a_machines_says() {
+        on_postgres(async |bench| {
+            let day = SignedDuration::from_hours(24);
+            let late = open(bench.location(), day).await;
+            let early = open(bench.location(), -day).await;
+            late.mark(key(1)).await.unwrap();
+            let claim = early.claim("early", LEASE).await.unwrap().unwrap();
+            let ahead = claim.lease_until.duration_since(SystemClock.now());
+            assert!(ahead <= LEASE && ahead > LEASE / 2, "{ahead}");
+            assert!(late.claim("late", LEASE).await.unwrap().is_none(), "the lease holds");
+            let planned = release_at(SystemClock.now() - day + LEASE * 10);
+            early.release(&claim, planned).await.unwrap();
+            assert!(
+                late.claim("late", LEASE).await.unwrap().is_none(),
+                "it is not due by the database's clock"
+            );
+            let claim = late.claim_one("late", key(1), LEASE).await.unwrap().unwrap();
+            late.release(&claim, Release { next_look: Some(SystemClock.now() + day), ..Release::default() })
+                .await
+                .unwrap();
+            assert!(
+                early.claim("early", LEASE).await.unwrap().is_some(),
+                "now by the one is now by the other"
+            );
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn the_role_that_serves_needs_few_rights_and_cannot_rewrite_the_audit() {
+        on_postgres(async |bench| {
+            let name = bench.database();
+            let role = format!("{name}_serves");
+            let mut owner = bench.raw().await;
+            owner.run(format!("CREATE ROLE {role} LOGIN")).await.unwrap();
+            owner.run(RIGHTS.replace("countersign_serves", &role)).await.unwrap();
+            let Location::Postgres { mut url, .. } = bench.location() else { panic!("PostgreSQL") };
+            url.set_username(&role).unwrap();
+            let location = Location::Postgres { url: url.clone(), password: None };
+            let store = open(location.clone(), SignedDuration::ZERO).await;
+            store.mark(key(1)).await.unwrap();
+            store.set_setting("paused", "why").await.unwrap();
+            store.remove_setting("paused").await.unwrap();
+            let claim = store.claim("worker", LEASE).await.unwrap().unwrap();
+            store.release(&claim, Release::default()).await.unwrap();
+            store.append(vec![entry("looked", 1)]).await.unwrap();
+            store.verify().await.unwrap();
+            let mut raw = bench.raw_at(&location).await;
+            for forbidden in [
+                "UPDATE audit SET kind = 'x'",
+                "DELETE FROM audit",
+                "TRUNCATE audit",
+                "ALTER TABLE audit DISABLE TRIGGER ALL",
+                "DROP TABLE requests",
+                "CREATE TABLE another (id BIGINT)",
+                "DELETE FROM attempts",
+                "DELETE FROM requests",
+            ] {
+                assert!(raw.run(forbidden).await.is_err(), "{forbidden}");
+            }
+            store.close().await;
+            owner.run(format!("DROP OWNED BY {role}; DROP ROLE {role}")).await.unwrap();
+        })
+        .await;
+    }
+}

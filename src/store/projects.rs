@@ -87,15 +87,21 @@ impl Store {
 
     /// All watched projects, by id.
     pub async fn projects(&self) -> Result<Vec<Project>, StoreError> {
-        let rows = query("SELECT * FROM projects ORDER BY id").fetch_all(&self.inner.read).await?;
+        let rows = query(concat!("SELECT ", columns!(projects), " FROM projects ORDER BY id"))
+            .fetch_all(&self.inner.read)
+            .await?;
         rows.iter().map(read).collect()
     }
 
     /// Projects a sweep was asked for and not made since.
     pub async fn sweep_wanted(&self) -> Result<Vec<Project>, StoreError> {
-        let rows = query("SELECT * FROM projects WHERE sweep_wanted > 0 ORDER BY id")
-            .fetch_all(&self.inner.read)
-            .await?;
+        let rows = query(concat!(
+            "SELECT ",
+            columns!(projects),
+            " FROM projects WHERE sweep_wanted > 0 ORDER BY id"
+        ))
+        .fetch_all(&self.inner.read)
+        .await?;
         rows.iter().map(read).collect()
     }
 }

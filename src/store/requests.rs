@@ -71,19 +71,27 @@ pub struct Endings {
 impl Store {
     /// The row of an issue, if it was ever marked.
     pub async fn request(&self, key: IssueKey) -> Result<Option<StoredRequest>, StoreError> {
-        let row = query("SELECT * FROM requests WHERE project_id = $1 AND iid = $2")
-            .bind(key.project.0)
-            .bind(key.iid)
-            .fetch_optional(&self.inner.read)
-            .await?;
+        let row = query(concat!(
+            "SELECT ",
+            columns!(requests),
+            " FROM requests WHERE project_id = $1 AND iid = $2"
+        ))
+        .bind(key.project.0)
+        .bind(key.iid)
+        .fetch_optional(&self.inner.read)
+        .await?;
         row.as_ref().map(read).transpose()
     }
 
     /// All requests that something is remembered of, by project and number.
     pub async fn requests(&self) -> Result<Vec<StoredRequest>, StoreError> {
-        let rows = query("SELECT * FROM requests WHERE record IS NOT NULL ORDER BY project_id, iid")
-            .fetch_all(&self.inner.read)
-            .await?;
+        let rows = query(concat!(
+            "SELECT ",
+            columns!(requests),
+            " FROM requests WHERE record IS NOT NULL ORDER BY project_id, iid"
+        ))
+        .fetch_all(&self.inner.read)
+        .await?;
         rows.iter().map(read).collect()
     }
 
@@ -111,10 +119,13 @@ impl Store {
 
     /// Whose end has come at `now`, or is under way. Works while writing fails.
     pub async fn due_endings(&self, now: Timestamp) -> Result<Endings, StoreError> {
-        let rows =
-            query("SELECT * FROM requests WHERE phase IN ('active', 'ending') ORDER BY project_id, iid")
-                .fetch_all(&self.inner.read)
-                .await?;
+        let rows = query(concat!(
+            "SELECT ",
+            columns!(requests),
+            " FROM requests WHERE phase IN ('active', 'ending') ORDER BY project_id, iid"
+        ))
+        .fetch_all(&self.inner.read)
+        .await?;
         let mut endings = Endings::default();
         for row in &rows {
             match self.due_ending(row, now).await {
@@ -130,7 +141,7 @@ impl Store {
         let reading = Reading::new(row, "requests");
         let key = reading.issue()?;
         let record: Record =
-            reading.document("record")?.ok_or_else(|| reading.broken("it has no record".to_owned()))?;
+            reading.whole_document("record")?.ok_or_else(|| reading.broken("it has no record".to_owned()))?;
         let due = match &record.phase {
             Phase::Active { ends_at, .. } => *ends_at <= now,
             Phase::Ending { .. } => true,

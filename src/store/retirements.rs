@@ -48,9 +48,10 @@ impl Retirement {
 impl Store {
     /// All of an instance, or of all instances, by token.
     pub async fn retirements(&self) -> Result<Vec<Retirement>, StoreError> {
-        let rows = query("SELECT * FROM retirements ORDER BY instance, token_id")
-            .fetch_all(&self.inner.read)
-            .await?;
+        let rows =
+            query(concat!("SELECT ", columns!(retirements), " FROM retirements ORDER BY instance, token_id"))
+                .fetch_all(&self.inner.read)
+                .await?;
         rows.iter().map(read).collect()
     }
 

@@ -1,7 +1,9 @@
 //! Reading one row: typed, by column name, and with an error that names the row but never quotes it.
 
 use jiff::Timestamp;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use super::error::StoreError;
 use super::sql::{Column, Row};
@@ -62,12 +64,47 @@ impl<'r> Reading<'r> {
         })
     }
 
+    /// A document that is acted upon and written again: one that says more than we know is not ours to touch. A later
+    /// release wrote it, and would miss what we leave out.
+    pub(super) fn whole_document<T: DeserializeOwned + Serialize>(
+        &self,
+        column: &'static str,
+    ) -> Result<Option<T>, StoreError> {
+        let document: Option<T> = self.document(column)?;
+        let again = serde_json::to_value(&document).unwrap_or_default();
+        let stored = self.document(column)?.unwrap_or_default();
+        if says_more(&stored, &again) {
+            return Err(self.broken(format!("column {column} was written by a later release")));
+        }
+        Ok(document)
+    }
+
     pub(super) fn broken(&self, what: String) -> StoreError {
         StoreError::Inconsistent { table: self.table, key: self.key.clone(), what }
     }
 
     fn instant(&self, column: &'static str, value: i64) -> Result<Timestamp, StoreError> {
         Timestamp::from_millisecond(value).map_err(|_| self.broken(format!("column {column} is no time")))
+    }
+}
+
+/// Whether there is anything in `stored` that is not in `known`.
+fn says_more(stored: &Value, known: &Value) -> bool {
+    let is_nothing = |value: &Value| match value {
+        Value::Null => true,
+        Value::Array(inside) => inside.is_empty(),
+        Value::Object(inside) => inside.is_empty(),
+        _ => false,
+    };
+    match (stored, known) {
+        (Value::Object(stored), Value::Object(known)) => stored
+            .iter()
+            .any(|(name, value)| known.get(name).map_or(!is_nothing(value), |known| says_more(value, known))),
+        (Value::Array(stored), Value::Array(known)) => {
+            stored.len() > known.len()
+                || stored.iter().zip(known).any(|(stored, known)| says_more(stored, known))
+        }
+        _ => false,
     }
 }
 

@@ -87,10 +87,10 @@ impl<'c> From<&'c Reader> for Target<'c> {
     }
 }
 
-/// The same body for each driver.
+/// The same body for each driver. What asks with it is boxed: four bodies would make every future above it large.
 macro_rules! on {
     ($target:expr, $executor:ident => $body:expr) => {
-        match $target.into() {
+        match $target {
             Target::Sqlite($executor) => $body,
             Target::Postgres($executor) => $body,
             Target::SqlitePool($executor) => $body,
@@ -203,27 +203,37 @@ impl Query {
 
     /// How many rows it changed.
     pub(super) async fn execute(self, on: impl Into<Target<'_>>) -> Result<u64, sqlx::Error> {
-        on!(on, executor => Ok(self.prepared().execute(executor).await?.rows_affected()))
+        let on = on.into();
+        let asking = async move {
+            on!(on, executor => self.prepared().execute(executor).await.map(|done| done.rows_affected()))
+        };
+        Box::pin(asking).await
     }
 
     /// All rows.
     pub(super) async fn fetch_all(self, on: impl Into<Target<'_>>) -> Result<Vec<Row>, sqlx::Error> {
-        on!(on, executor => {
-            Ok(self.prepared().fetch_all(executor).await?.into_iter().map(Row::from).collect())
-        })
+        let on = on.into();
+        let asking = async move {
+            on!(on, executor => {
+                let rows = self.prepared().fetch_all(executor).await;
+                rows.map(|rows| rows.into_iter().map(Row::from).collect())
+            })
+        };
+        Box::pin(asking).await
     }
 
     /// The first row, if there is any.
     pub(super) async fn fetch_optional(self, on: impl Into<Target<'_>>) -> Result<Option<Row>, sqlx::Error> {
-        on!(on, executor => Ok(self.prepared().fetch_optional(executor).await?.map(Row::from)))
+        let on = on.into();
+        let asking = async move {
+            on!(on, executor => self.prepared().fetch_optional(executor).await.map(|row| row.map(Row::from)))
+        };
+        Box::pin(asking).await
     }
 
-    fn prepared<DB: Dialect>(self) -> sqlx::query::Query<'static, DB, DB::Arguments> {
-        let mut prepared = sqlx::query(DB::text(&self));
-        for value in self.values {
-            prepared = DB::bind(prepared, value);
-        }
-        prepared
+    fn prepared<DB: Dialect>(&self) -> Prepared<DB> {
+        let prepared = sqlx::query(DB::text(self));
+        self.values.iter().cloned().fold(prepared, DB::bind)
     }
 }
 

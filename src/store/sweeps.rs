@@ -73,15 +73,16 @@ impl Store {
         let work = self.inner.writer.run(move |connection, now| {
             Box::pin(async move {
                 // A lease that ends later than any can was given by a clock that has been set back since.
-                let query = query(
+                let query = query(concat!(
                     "INSERT INTO sweeps (project_id, owner, lease_until, since, page, page_size, wanted)
                      VALUES ($1, $2, $3, $4, 1, $5, $6)
                      ON CONFLICT (project_id) DO UPDATE
                      SET owner = excluded.owner, lease_until = excluded.lease_until
                      WHERE sweeps.owner = excluded.owner OR sweeps.lease_until <= $7
                         OR sweeps.lease_until > excluded.lease_until
-                     RETURNING *",
-                );
+                     RETURNING ",
+                    columns!(sweeps)
+                ));
                 let query = query.bind(id).bind(owner).bind(until(now)).bind(since);
                 let query = query.bind(i64::try_from(AT_ONCE).unwrap_or(i64::MAX)).bind(wanted).bind(now);
                 Ok(query.fetch_optional(connection).await?)
@@ -323,7 +324,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_was_seen_and_what_is_remembered_is_told_of_many_at_once() {
-        on_both(async |bench| {
+        Box::pin(on_both(async |bench| {
             bench.mark(1..251).await;
             bench.remember(1, record()).await;
             let claim = bench.claim(2).await;
@@ -337,7 +338,7 @@ mod tests {
             let claim = bench.claim(2).await;
             bench.store.release(&claim, Release::default()).await.unwrap();
             assert_eq!(bench.store.listed(ProjectId(7), &[2]).await.unwrap()[&2].seen.as_deref(), Some("so"));
-        })
+        }))
         .await;
     }
 

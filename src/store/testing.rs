@@ -33,9 +33,16 @@ pub(super) async fn on_both(story: impl AsyncFn(Bench)) {
 
 /// The same before any store was opened.
 pub(super) async fn on_both_from_nothing(story: impl AsyncFn(Empty)) {
-    story(Empty::on_sqlite()).await;
+    Box::pin(story(Empty::on_sqlite())).await;
     if let Some(empty) = Empty::on_postgres().await {
-        story(empty).await;
+        Box::pin(story(empty)).await;
+    }
+}
+
+/// Tells a story that is about PostgreSQL alone, where it is installed.
+pub(super) async fn on_postgres(story: impl AsyncFn(Bench)) {
+    if let Some(empty) = Empty::on_postgres().await {
+        Box::pin(story(empty.open().await)).await;
     }
 }
 
@@ -157,9 +164,22 @@ impl Bench {
         self.try_open().await.unwrap()
     }
 
+    /// The database's name on the server.
+    pub(super) fn database(&self) -> String {
+        match self.location() {
+            Location::Sqlite(_) => panic!("a file has no name on a server"),
+            Location::Postgres { url, .. } => url.path().trim_start_matches('/').to_owned(),
+        }
+    }
+
     /// A connection that knows none of our rules.
     pub(super) async fn raw(&self) -> Raw {
-        match self.location() {
+        self.raw_at(&self.location()).await
+    }
+
+    /// The same as somebody else.
+    pub(super) async fn raw_at(&self, location: &Location) -> Raw {
+        match location {
             Location::Sqlite(path) => {
                 Raw::Sqlite(SqliteConnectOptions::new().filename(path).connect().await.unwrap())
             }
@@ -274,6 +294,8 @@ pub(super) fn attempt(number: u32) -> Attempt {
     Attempt {
         failures: 0,
         found_gone: false,
+        missing_since: None,
+        switched_off_at: None,
         touched: false,
         not_before: None,
         number,
@@ -282,12 +304,15 @@ pub(super) fn attempt(number: u32) -> Attempt {
         instance: "global".to_owned(),
         kind: Kind::ApiToken,
         name: "https://gitlab.example/g/p/-/issues/1".to_owned(),
+        identifier: None,
         owner: ZendeskUserId(9),
         listed_before: Vec::new(),
         intent_at: Timestamp::UNIX_EPOCH,
         deadline: Timestamp::UNIX_EPOCH,
         state: AttemptState::Intended,
         credential: None,
+        tokens: Vec::new(),
+        secret_discarded_at: None,
         minted_at: None,
         seen_listed: false,
         delivery: None,

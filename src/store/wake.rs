@@ -100,3 +100,32 @@ async fn hear(pool: &PgPool, here: &Notify, name: &str) -> Result<(), sqlx::Erro
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::time::timeout;
+
+    use crate::store::testing::{key, on_postgres};
+
+    /// A bound for a failure, and how often what is only a hint is given again.
+    const AGAIN: Duration = Duration::from_millis(200);
+
+    #[tokio::test]
+    async fn on_postgres_a_mark_wakes_who_waits_in_another_process() {
+        on_postgres(async |bench| {
+            let other = bench.reopen().await;
+            let wake = bench.store.wake();
+            for _ in 0..100 {
+                let woken = wake.notified();
+                other.mark(key(1)).await.unwrap();
+                if timeout(AGAIN, woken).await.is_ok() {
+                    return;
+                }
+            }
+            panic!("nobody was woken");
+        })
+        .await;
+    }
+}

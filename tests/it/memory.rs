@@ -231,7 +231,7 @@ async fn a_lost_database_leaves_older_issues_alone_and_issues_nothing_for_them()
 async fn what_cannot_be_written_down_is_not_issued() {
     let house = House::open().await;
     let iid = house.approved_unseen().await;
-    house.audit_refuses("1").await;
+    house.audit_refuses("NEW.seq > 0").await;
     house.try_step().await.unwrap_err();
     for _ in 0..20 {
         house.clock.advance(SignedDuration::from_mins(6));
@@ -283,7 +283,7 @@ async fn a_message_whose_sending_cannot_be_written_down_is_found_again() {
 async fn an_ending_that_is_due_goes_ahead_unwritten_and_is_written_down_later() {
     let house = House::open().await;
     let iid = house.approved().await;
-    house.audit_refuses("1").await;
+    house.audit_refuses("NEW.seq > 0").await;
     house.clock.advance("2027-01-01T00:00:00Z".parse::<Timestamp>().unwrap().duration_since(house.now()));
     house.try_step().await.unwrap_err();
     house.all_is_dead().await;

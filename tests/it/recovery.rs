@@ -236,15 +236,16 @@ async fn t12_a_slow_worker_takes_away_what_it_made_and_the_quick_ones_stays() {
 async fn t12_a_worker_that_was_overtaken_during_the_call_takes_away_what_it_made_at_once() {
     let house = House::open().await;
     let iid = house.approved_unseen().await;
-    let trigger = "CREATE TRIGGER overtakes AFTER UPDATE OF lease_until ON requests
-         WHEN EXISTS (SELECT 1 FROM attempts WHERE state = 'intended')
-         BEGIN UPDATE requests SET fence = fence + 1; END";
-    house.sql(trigger).await;
+    let once_intended = (
+        "AFTER UPDATE OF lease_until ON requests",
+        "EXISTS (SELECT 1 FROM attempts WHERE state = 'intended')",
+    );
+    house.database.trigger("overtakes", once_intended, "UPDATE requests SET fence = fence + 1").await;
     assert_eq!(house.try_step().await.unwrap(), Step::Looked(House::key(iid)));
     assert_eq!((house.creations(), house.secrets().len()), (1, 1));
     house.all_is_dead().await;
     assert_eq!(house.calls("slack", "POST", "chat.postMessage"), 0);
-    house.sql("DROP TRIGGER overtakes").await;
+    house.database.no_trigger("overtakes").await;
     minutes_pass(&house, 10).await;
     house.has_exactly_one(iid).await;
     assert_eq!((house.secrets().len(), house.messages("requester").await.len()), (2, 1));
@@ -255,12 +256,11 @@ async fn t12_a_worker_that_was_overtaken_during_the_call_takes_away_what_it_made
 async fn t12_a_worker_that_was_overtaken_before_the_call_does_not_make_it() {
     let house = House::open().await;
     let iid = house.approved_unseen().await;
-    let trigger = "CREATE TRIGGER overtakes AFTER INSERT ON audit WHEN NEW.kind = 'mint.intended'
-         BEGIN UPDATE requests SET fence = fence + 1; END";
-    house.sql(trigger).await;
+    let when_intended = ("AFTER INSERT ON audit", "NEW.kind = 'mint.intended'");
+    house.database.trigger("overtakes", when_intended, "UPDATE requests SET fence = fence + 1").await;
     house.try_step().await.unwrap();
     assert_eq!(house.creations(), 0);
-    house.sql("DROP TRIGGER overtakes").await;
+    house.database.no_trigger("overtakes").await;
     minutes_pass(&house, 10).await;
     house.has_exactly_one(iid).await;
     assert_eq!(house.creations(), 1);
@@ -346,10 +346,10 @@ async fn t31_a_refusal_to_create_is_final_and_no_storm() {
     let iid = house.approved_form_unseen(&form).await;
     house.settle().await;
     assert_eq!(house.phase(iid).await, "blocked");
-    assert_snapshot!(house.comment(iid).await, @r#"
+    assert_snapshot!(house.comment(iid).await, @"
     #### Access request: Blocked
 
-    Zendesk refuses to create this credential: no account can create API tokens since 2026-10-27, and no account can hold more than its limit. Nothing was issued, and trying again will not help by itself. A person must look: an operator runs `countersign retry`, or the provisioner takes the label ~"provisioner-approved" off and puts it on again.
+    Zendesk refuses to create this credential: no account can create API tokens since 2026-10-27, and no account can hold more than its limit. Nothing was issued, and trying again will not help by itself. What this instance can issue instead: OAuth access token. To have that, open a new request. Should Zendesk's mind have changed, an operator runs `countersign retry`.
 
     1. **Form**: ✓ complete
     1. **Manager**: ✓ approved by @kim, 2026-12-01 09:01 UTC (terms `…`)
@@ -367,7 +367,7 @@ async fn t31_a_refusal_to_create_is_final_and_no_storm() {
     - Why admin access is needed: `The export reads tickets of all groups.`
 
     **Any holder of an API token can act as any user of that account, admins included.** Approve it only if that is needed.
-    "#);
+    ");
     for _ in 0..48 {
         house.later(SignedDuration::from_mins(30)).await;
         house.look(iid).await;

@@ -149,7 +149,9 @@ impl Town {
     /// The database, opened beside or instead of the service.
     pub(crate) async fn store(&self) -> Store {
         let (clock, key) = (self.clock.clone(), self.config.audit.key.clone());
-        Store::open(&self.config.store.path, clock, &SystemRandomness, key).await.unwrap()
+        Store::open(countersign::service::location(&self.config.store), clock, &SystemRandomness, key)
+            .await
+            .unwrap()
     }
 
     /// The tokens an admin sees at Zendesk Global, active ones alone.
@@ -194,7 +196,7 @@ fn adjusted(text: &str, store: Option<&str>) -> String {
     let text = text.replace("[gitlab]\n", "[gitlab]\nsweep_every = \"20m\"\n");
     let text = format!("[log]\nfilter = \"warn\"\n{text}");
     match store {
-        Some(url) => text.replace("path = \"countersign.db\"", &format!("url = \"{url}\"")),
+        Some(url) => text.replace("url = \"countersign.db\"", &format!("url = \"{url}\"")),
         None => text,
     }
 }

@@ -67,6 +67,11 @@ impl World {
         serde_json::to_value(self).unwrap_or_default()
     }
 
+    /// How many messages Slack has taken.
+    pub fn messages(&self) -> usize {
+        self.slack.channels.iter().map(|channel| channel.messages.len()).sum()
+    }
+
     pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()
     }

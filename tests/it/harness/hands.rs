@@ -1,7 +1,7 @@
 //! What stories of handing over, recovery and ending need besides: the vendors' books, a death, a broken database.
 
 use std::fmt::Debug;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use countersign::cli::setup::{Wish, set_up};
 use countersign::domain::snapshot::OrderKind;
@@ -11,7 +11,6 @@ use countersign::service::Service;
 use countersign::store::{NewOrder, StoreError};
 use countersign::vendors::gitlab::GitLab;
 use serde_json::{Value, json};
-use sqlx::{AssertSqlSafe, Connection as _, SqliteConnection};
 
 use super::{Form, House, PROJECT};
 
@@ -159,42 +158,36 @@ impl House {
 
     /// The database refuses to write down audit entries for which this condition holds.
     pub(crate) async fn audit_refuses(&self, condition: &str) {
-        let trigger = format!(
-            "CREATE TRIGGER refuses BEFORE INSERT ON audit WHEN {condition}
-             BEGIN SELECT RAISE(ABORT, 'no space'); END"
-        );
-        self.sql(&trigger).await;
+        let (event, refusal) = ("BEFORE INSERT ON audit", self.database.refusal());
+        self.database.trigger("refuses", (event, condition), refusal).await;
     }
 
     /// It writes them down again.
     pub(crate) async fn audit_writes(&self) {
-        self.sql("DROP TRIGGER refuses").await;
+        self.database.no_trigger("refuses").await;
     }
 
     /// A backup of the database as it is now.
     pub(crate) async fn backup(&self) -> PathBuf {
         let file = self.path("backup.sqlite");
         let _ = std::fs::remove_file(&file);
-        self.sql(&format!("VACUUM INTO '{}'", file.display())).await;
+        self.database.back_up(&file).await;
         file
     }
 
     /// The backup is put back, or the database is lost where there is none, and the process is started again.
     pub(crate) async fn restore(&mut self, backup: Option<PathBuf>) {
         self.service.context.store().close().await;
-        for name in ["countersign.db", "countersign.db-wal", "countersign.db-shm"] {
-            let _ = std::fs::remove_file(self.path(name));
-        }
-        if let Some(backup) = backup {
-            std::fs::rename(backup, self.path("countersign.db")).unwrap();
-        }
+        self.database.put_back(backup).await;
         self.restart().await;
     }
 
     /// A second installation on the same projects, with a database of its own.
     pub(crate) async fn twin(&self) -> Service {
         let mut config = self.config.clone();
-        config.store.path = self.path("countersign.db-twin");
+        let (twin, store) = self.database.twin().await;
+        config.store = store;
+        self.twins.lock().unwrap().push(twin);
         let token = std::fs::read_to_string(self.path("maintainer.token")).unwrap();
         let gitlab = GitLab::new(
             self.transport.clone(),
@@ -209,15 +202,7 @@ impl House {
 
     /// Somebody else at the database.
     pub(crate) async fn sql(&self, statement: &str) {
-        Self::sql_on(&self.path("countersign.db"), statement).await;
-    }
-
-    /// Somebody at any database.
-    pub(crate) async fn sql_on(file: &Path, statement: &str) {
-        let url = format!("sqlite://{}", file.display());
-        let mut connection = SqliteConnection::connect(&url).await.unwrap();
-        sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut connection).await.unwrap();
-        connection.close().await.unwrap();
+        self.database.sql(statement).await;
     }
 
     /// What `countersign revoke` or `retry` leaves behind, carried out.

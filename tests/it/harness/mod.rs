@@ -3,9 +3,11 @@
 //! Webhooks arrive over HTTP; the worker's step is driven by hand (`settle`), so no test sleeps. At its end each
 //! story is left with `leave`, which looks for every secret ever minted where none may be.
 
+pub(crate) mod database;
 mod gate;
 mod hands;
 mod log;
+mod oauth;
 mod people;
 
 use std::path::PathBuf;
@@ -27,6 +29,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
 use crate::contracts::contracts;
+pub(crate) use database::Database;
 
 pub(crate) use gate::Gate;
 pub(crate) use hands::says;
@@ -45,7 +48,8 @@ pub(crate) struct House {
     pub(crate) clock: Arc<AdjustableClock>,
     pub(crate) sandbox: Sandbox,
     pub(crate) folder: tempfile::TempDir,
-    pub(crate) config: Config,
+    /// Boxed, like whatever would make every story's future large.
+    pub(crate) config: Box<Config>,
     pub(crate) http: reqwest::Client,
     pub(crate) cast: Value,
     transport: Transport,
@@ -54,6 +58,8 @@ pub(crate) struct House {
     service: Service,
     worker: Worker,
     log_begins: usize,
+    pub(crate) database: Database,
+    twins: std::sync::Mutex<Vec<Database>>,
     /// What our client and the vendors said to each other, where it is to be compared with their contracts.
     exchanges: Arc<Mutex<Vec<Value>>>,
 }
@@ -123,9 +129,11 @@ impl House {
         home::write(&sandbox, folder.path()).unwrap();
         let file = folder.path().join("countersign.toml");
         let mut text = std::fs::read_to_string(&file).unwrap();
+        let database = Database::fresh(folder.path()).await;
+        text = text.replace("url = \"countersign.db\"", &format!("url = \"{}\"", database.url()));
         adjust(&mut text);
         std::fs::write(&file, text).unwrap();
-        let config = load(&file);
+        let config = Box::new(load(&file));
         let service = assemble(&config, &clock, &transport).await;
         let (listener, door) = serve(&service, listen).await;
         let worker = Worker::new(Arc::clone(&service.context));
@@ -144,6 +152,8 @@ impl House {
             service,
             worker,
             log_begins,
+            database,
+            twins: std::sync::Mutex::default(),
             exchanges,
         }
     }
@@ -212,7 +222,7 @@ impl House {
     pub(crate) async fn restart(&mut self) {
         self.door.abort();
         let _ = (&mut self.door).await;
-        self.config = load(&self.path("countersign.toml"));
+        *self.config = load(&self.path("countersign.toml"));
         // A lease of the killed process runs out first.
         self.clock.advance(SignedDuration::from_mins(6));
         self.service = assemble(&self.config, &self.clock, &self.transport).await;
@@ -289,11 +299,10 @@ impl House {
             assert!(faults.is_empty(), "calls do not fit the vendors' contracts: {faults:#?}");
         }
         let mut haystacks = vec![("log".to_owned(), log::captured(self.log_begins))];
-        for entry in std::fs::read_dir(self.folder.path()).unwrap() {
-            let path = entry.unwrap().path();
-            if path.file_name().unwrap().to_string_lossy().starts_with("countersign.db") {
-                haystacks.push((path.display().to_string(), std::fs::read(&path).unwrap()));
-            }
+        let twins = std::mem::take(&mut *self.twins.lock().unwrap());
+        for database in twins.iter().chain([&self.database]) {
+            haystacks.extend(database.contents().await);
+            database.remove().await;
         }
         haystacks.push(("notes".to_owned(), self.world()["gitlab"].to_string().into_bytes()));
         let secrets = self.ever_minted();
