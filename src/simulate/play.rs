@@ -69,7 +69,7 @@ async fn build(seed: u64, hand: &Stagehand) -> Result<Scene, Fault> {
     let config = configured(&sandbox, &hand.folder)?;
     let (gate, mut sandbox) = (Gate::default(), sandbox);
     prepare(&config, &hand.folder, (&gate, &mut sandbox), &clock).await?;
-    let books = Books::open(&config.store.path).await?;
+    let books = Books::open(&hand.folder.join("countersign.db")).await?;
     let mut scene = Scene {
         seed,
         began,
