@@ -4,6 +4,7 @@
 //! calls no vendor: one that is down must not keep us from starting.
 
 mod directory;
+mod sink;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::clock::{SharedClock, SharedRandomness};
+use crate::clock::{SharedClock, SharedRandomness, random_id};
 use crate::config::{self, Config};
 use crate::directory::FileFaults;
 use crate::domain::form::Field;
@@ -29,6 +30,8 @@ use crate::vendors::gitlab::GitLab;
 use crate::vendors::http::Transport;
 use crate::vendors::slack::Slack;
 use crate::vendors::zendesk::{Login, Zendesk};
+pub use sink::{Sink, SinkError};
+
 use crate::web::{Authentication, Door, Marks, NotDurable, WatchedProjects};
 
 /// How often it is looked which projects were set up meanwhile.
@@ -63,6 +66,8 @@ pub struct Service {
     pub context: Arc<Context>,
     /// The door.
     pub door: Door,
+    /// The second place of the audit entries, where one is configured.
+    pub sink: Option<Sink>,
     sweep_every: SignedDuration,
 }
 
@@ -78,12 +83,14 @@ impl Service {
         )
         .await
         .map_err(AssemblyError::Store)?;
-        let gitlab = GitLab::new(transport.clone(), config.gitlab.url.clone(), config.gitlab.token.clone());
+        // Each account has its own patience: what one is told does not stop another.
+        let account = || transport.for_account(&clock);
+        let gitlab = GitLab::new(account(), config.gitlab.url.clone(), config.gitlab.token.clone());
         let directory = directory::directory(config, &world, (&store, &gitlab)).await?;
         let (kept, time) = (store.clone(), clock.clone());
         let parts = Parts {
             gitlab,
-            slack: Slack::new(transport.clone(), config.slack.url.clone(), config.slack.token.clone()),
+            slack: Slack::new(account(), config.slack.url.clone(), config.slack.token.clone()),
             zendesk: zendesk(config, &transport, &clock),
             policy: policy(config, store.installation()),
             labels: labels(config),
@@ -95,7 +102,10 @@ impl Service {
         let sweep_every = config.gitlab.sweep_every;
         let context = Arc::new(Context::new(parts));
         let door = door(config, Noting { store: kept, told: context.told().clone() }, time);
-        let service = Self { context, door, sweep_every };
+        let place = config.audit.sink.clone();
+        let sink = place
+            .map(|place| Sink::new(context.store().clone(), place, random_id(world.randomness.as_ref())));
+        let service = Self { context, door, sink, sweep_every };
         service.watch().await.map_err(AssemblyError::Store)?;
         Ok(service)
     }
@@ -124,6 +134,9 @@ impl Service {
         let sweeper = Sweeper { context: Arc::clone(&self.context), every: self.sweep_every };
         tasks.spawn(sweeper.run(stop.clone()));
         tasks.spawn(self.clone().keep_watching(stop.clone()));
+        if let Some(sink) = self.sink.clone() {
+            tasks.spawn(sink.run(stop.clone()));
+        }
         let router = crate::web::router(self.door.clone());
         let stopping = stop.clone().cancelled_owned();
         let served = axum::serve(listener, router).with_graceful_shutdown(stopping).await;
@@ -202,7 +215,7 @@ fn zendesk(config: &Config, transport: &Transport, clock: &SharedClock) -> BTree
             }
             config::Login::ApiToken { email, token } => Login::ApiToken { email, token },
         };
-        Zendesk::new(transport.clone(), instance.url.clone(), login, clock.clone())
+        Zendesk::new(transport.for_account(clock), instance.url.clone(), login, clock.clone())
     };
     config.instances.iter().map(|instance| (instance.key.clone(), client(instance))).collect()
 }
@@ -271,7 +284,11 @@ fn offered(instance: &config::Instance, config: &Config) -> Instance {
         key: instance.key.clone(),
         name: instance.name.clone(),
         url: instance.url.as_str().trim_end_matches('/').to_owned(),
-        kinds: instance.kinds.iter().copied().collect(),
+        kinds: instance.kinds.clone(),
+        integrations: instance.integrations,
+        integration_user: instance.integration_user,
+        sensitive_scopes: instance.sensitive_scopes.clone(),
+        delete_after_days: instance.delete_after_days,
         provisioners: instance.provisioners.iter().copied().collect(),
         provisioner_groups: instance.provisioner_groups.clone(),
         name_template: template.clone(),

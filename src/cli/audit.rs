@@ -9,9 +9,12 @@ use std::path::{Path, PathBuf};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan as _};
+use sha2::{Digest as _, Sha256};
 
 use super::output::{ExitStatus, Failure, data, say};
 use super::{ConfigFile, load};
+use crate::domain::ids::IssueKey;
+use crate::domain::terms::hex;
 use crate::evidence::{self, Exported, Format, Unreadable};
 use crate::key::Key;
 use crate::store::{AuditCopy, Head, Store, StoreError, StoredEntry, VerifyError};
@@ -30,6 +33,19 @@ pub(super) enum Command {
         /// A file that `audit export` wrote, instead of a database.
         #[arg(long, value_name = "FILE", conflicts_with = "database")]
         export: Option<PathBuf>,
+        /// An archive that `audit evidence` made, instead of a database.
+        #[arg(long, value_name = "FILE", conflicts_with_all = ["database", "export", "head"])]
+        evidence: Option<PathBuf>,
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Make one archive of a request with all that proves it, for an auditor.
+    Evidence {
+        /// The issue: its URL, `PROJECT_ID#NUMBER`, or its number; of a copy only `PROJECT_ID#NUMBER`.
+        issue: String,
+        /// Write here instead of to `countersign-evidence-PROJECT-NUMBER.tar`.
+        #[arg(long, value_name = "FILE")]
+        output: Option<PathBuf>,
         #[command(flatten)]
         place: Place,
     },
@@ -105,6 +121,21 @@ impl Chain {
         }
     }
 
+    async fn key(&self, issue: &str) -> Result<IssueKey, Failure> {
+        let of_copy = || Failure::usage(format!("of a copy, `{issue}` must be PROJECT_ID#NUMBER"));
+        match self {
+            Self::Live(store) => super::issue::find(store, issue).await,
+            Self::Copy(_) => issue.parse().map_err(|_| of_copy()),
+        }
+    }
+
+    async fn history(&self, key: IssueKey) -> Result<Vec<StoredEntry>, StoreError> {
+        match self {
+            Self::Live(store) => store.history(key).await,
+            Self::Copy(copy) => copy.history(key).await,
+        }
+    }
+
     async fn stretch(&self, from: Timestamp, to: Timestamp) -> Result<Option<(i64, i64)>, StoreError> {
         match self {
             Self::Live(store) => store.stretch(from, to).await,
@@ -115,10 +146,12 @@ impl Chain {
 
 pub(super) async fn run(command: Command) -> Result<ExitStatus, Failure> {
     match command {
-        Command::Verify { head, export: Some(file), place } => {
+        Command::Verify { evidence: Some(file), place, .. } => verify_evidence(&file, &place),
+        Command::Evidence { issue, output, place } => evidence(&place.chain().await?, &issue, output).await,
+        Command::Verify { head, export: Some(file), place, .. } => {
             verify_export(&file, &place, &published(&head)?)
         }
-        Command::Verify { head, export: None, place } => verify(&place, &published(&head)?).await,
+        Command::Verify { head, export: None, place, .. } => verify(&place, &published(&head)?).await,
         Command::Export { from, to, format, output, place } => {
             let stretch = (from.unwrap_or(Timestamp::MIN), to.unwrap_or(Timestamp::MAX));
             export(&place.chain().await?, stretch, (format, output.as_deref())).await
@@ -200,6 +233,31 @@ async fn export(
         }
         None => say("No entry of that time."),
     }
+    Ok(ExitStatus::Done)
+}
+
+async fn evidence(chain: &Chain, issue: &str, output: Option<PathBuf>) -> Result<ExitStatus, Failure> {
+    let key = chain.key(issue).await?;
+    let entries = chain.history(key).await?;
+    if entries.is_empty() {
+        return Err(Failure::usage(format!("nothing was ever written down about {key}")));
+    }
+    let cannot = |error: io::Error| Failure::unavailable("the archive cannot be written", &error);
+    let archive = evidence::archive(key, &entries).map_err(cannot)?;
+    let usual = || PathBuf::from(format!("countersign-evidence-{}-{}.tar", key.project, key.iid));
+    let file = output.unwrap_or_else(usual);
+    std::fs::write(&file, &archive).map_err(cannot)?;
+    say(format_args!("{} entries about {key} are in {}", entries.len(), file.display()));
+    data(format_args!("{}  {}", hex(&Sha256::digest(&archive)), file.display()));
+    Ok(ExitStatus::Done)
+}
+
+fn verify_evidence(file: &Path, place: &Place) -> Result<ExitStatus, Failure> {
+    let opened = File::open(file).map_err(|error| unreadable(file, &error))?;
+    let proven = evidence::verify_archive(opened, &place.key()?);
+    let count =
+        proven.map_err(|error| Failure::not_true(error.to_string()).hint("make it anew and compare"))?;
+    say(format_args!("Every file is what the manifest says, and all {count} entries are what was written."));
     Ok(ExitStatus::Done)
 }
 

@@ -95,7 +95,12 @@ async fn outcome(store: &Store, key: IssueKey, kind: OrderKind) -> Result<Option
     if kind == OrderKind::Retry {
         return Ok(Some(format!("{}\t{}", record.phase.key(), record.url)));
     }
-    let unsettled = store.attempts(key).await?.iter().any(Attempt::is_unsettled);
-    let over = !matches!(record.phase, Phase::Ending { .. });
-    Ok((over && !unsettled).then(|| format!("{}\t{}", record.phase.key(), record.url)))
+    let attempts = store.attempts(key).await?;
+    let mut unsettled = attempts.iter().filter(|attempt| attempt.is_unsettled()).peekable();
+    // Switched off is what was asked for; that it is deleted later is the service's.
+    let switched_off =
+        unsettled.peek().is_some() && unsettled.all(|attempt| attempt.switched_off_at.is_some());
+    let settled =
+        !attempts.iter().any(Attempt::is_unsettled) && !matches!(record.phase, Phase::Ending { .. });
+    Ok((settled || switched_off).then(|| format!("{}\t{}", record.phase.key(), record.url)))
 }

@@ -12,11 +12,17 @@ use super::exceptions;
 use super::policy::name_template;
 use super::secrets::{Names, Origin};
 use super::values::url;
-use crate::domain::ids::{Email, UserId};
+use crate::domain::ids::{Email, UserId, ZendeskUserId};
 use crate::domain::inventory::Exception;
+use crate::domain::scopes::SENSITIVE;
 use crate::domain::terms::Kind;
 use crate::reader::{Reader, email_of, text_of};
 use crate::secret::Secret;
+
+/// A mistaken end is noticed within days.
+const GRACE: i64 = 7;
+/// Zendesk itself deletes a deactivated token after sixty days.
+const MOST_GRACE: i64 = 59;
 
 /// One Zendesk account.
 #[derive(Debug, Clone)]
@@ -27,8 +33,16 @@ pub struct Instance {
     pub name: String,
     /// Its address.
     pub url: Url,
-    /// What may be asked for here; at least one.
-    pub kinds: BTreeSet<Kind>,
+    /// What may be asked for here, the usual one first; at least one.
+    pub kinds: Vec<Kind>,
+    /// Integrations may be asked for. They are OAuth clients.
+    pub integrations: bool,
+    /// Whom OAuth credentials act as; `None`: the user of the login below.
+    pub integration_user: Option<ZendeskUserId>,
+    /// Which of the sensitive scopes may be asked for here.
+    pub sensitive_scopes: Vec<String>,
+    /// An API token that ended is deleted this many days after it was switched off; 0 at once.
+    pub delete_after_days: i64,
     /// Who may give the second approval. Empty is nobody.
     pub provisioners: BTreeSet<UserId>,
     /// GitLab groups whose members, inherited ones included, may give it as well: full paths.
@@ -91,6 +105,14 @@ impl Instance {
         let name = reader.text("name").map(|name| name.trim().to_owned());
         let url = reader.parsed("url", url);
         let kinds = reader.filled_list("kinds", kind);
+        let integrations = reader.boolean("integrations", false);
+        let integration_user = reader.optional_integer("integration_user", 1..=i64::MAX).map(ZendeskUserId);
+        let sensitive_scopes = match reader.value("sensitive_scopes") {
+            Some(_) => reader.list("sensitive_scopes", sensitive_scope),
+            None => Some(Vec::new()),
+        };
+        let delete_after_days = reader.optional_integer("delete_after_days", 0..=MOST_GRACE);
+        can_integrate(reader, (integrations, integration_user), kinds.as_deref());
         let provisioners = reader.list("provisioners", user);
         let provisioner_groups = match reader.value("provisioner_groups") {
             Some(_) => reader.list("provisioner_groups", crate::reader::text_of),
@@ -104,7 +126,11 @@ impl Instance {
             key: key?,
             name: name?,
             url: url?,
-            kinds: kinds?.into_iter().collect(),
+            kinds: kinds?,
+            integrations: integrations?,
+            integration_user,
+            sensitive_scopes: sensitive_scopes?,
+            delete_after_days: delete_after_days.unwrap_or(GRACE),
             provisioners: provisioners?.into_iter().collect(),
             provisioner_groups: provisioner_groups?,
             name_template,
@@ -168,11 +194,37 @@ fn key(text: &str) -> Result<String, String> {
 
 fn kind(value: &Value) -> Result<Kind, String> {
     text_of(value)?;
-    value.clone().try_into().map_err(|error: toml::de::Error| {
-        // Serde's own words list the kinds there are.
-        let known = error.message().split_once("expected").map_or("", |(_, known)| known.trim());
-        format!("is not a kind of credential; there is {known}")
-    })
+    let known = Kind::ALL.map(Kind::key).join(", ");
+    value
+        .clone()
+        .try_into()
+        .map_err(|_: toml::de::Error| format!("is not a kind of credential; there are {known}"))
+}
+
+/// An integration is an OAuth client of the Integration bot, so both must be there.
+fn can_integrate(
+    reader: &mut Reader<'_>,
+    (wanted, user): (Option<bool>, Option<ZendeskUserId>),
+    kinds: Option<&[Kind]>,
+) {
+    if wanted != Some(true) {
+        return;
+    }
+    if user.is_none() {
+        reader.fault("integrations", "needs integration_user, whom integrations act as");
+    }
+    if kinds.is_some_and(|kinds| !kinds.contains(&Kind::OauthClient)) {
+        reader.fault("integrations", "needs \"oauth_client\" among kinds, which an integration is");
+    }
+}
+
+fn sensitive_scope(value: &Value) -> Result<String, String> {
+    let scope = text_of(value)?;
+    if SENSITIVE.contains(&scope.as_str()) {
+        Ok(scope)
+    } else {
+        Err(format!("is no sensitive scope; there are {}", SENSITIVE.join(", ")))
+    }
 }
 
 fn user(value: &Value) -> Result<UserId, String> {

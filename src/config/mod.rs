@@ -33,7 +33,7 @@ use std::path::Path;
 use toml::{Table, Value};
 
 pub use absence::Absence;
-pub use audit::Audit;
+pub use audit::{Audit, AuditSink};
 pub use clock::Clock;
 pub use directory::{Directory, DirectorySource, FileForm, GitLabFile, Inactive, Ldap, Scim};
 pub use ending::Ending;

@@ -97,7 +97,7 @@ fn the_least_configuration_takes_the_defaults() {
     assert_eq!(config.policy.on_incomplete, OnIncomplete::Close);
     assert_eq!(config.slack.url.as_str(), "https://slack.com/api");
     let [instance] = config.instances.as_slice() else { panic!("one instance") };
-    assert_eq!(instance.kinds, BTreeSet::from([Kind::ApiToken]));
+    assert_eq!(instance.kinds, [Kind::ApiToken]);
     assert_eq!(instance.provisioners, BTreeSet::from([UserId(104)]));
     assert_eq!(instance.name_template, None);
     let Login::OAuth { client_id, client_secret, scope } = &instance.login else { panic!("oauth") };
@@ -260,7 +260,7 @@ fn each_mistake_is_told_with_its_key() {
         (
             "[\"api_token\"]",
             "[\"password\"]",
-            "instances[0].kinds[0]: is not a kind of credential; there is `api_token`",
+            "instances[0].kinds[0]: is not a kind of credential; there are api_token, oauth_client, oauth_token",
         ),
         ("[\"api_token\"]", "[]", "instances[0].kinds: is empty"),
         ("[104]", "[\"kim\"]", "instances[0].provisioners[0]: is not a numeric GitLab user id"),

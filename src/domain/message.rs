@@ -4,7 +4,9 @@
 //! preformatted block, literally, and the whole is wiped when dropped.
 //! Source: Slack, `chat.postMessage`.
 
-use super::terms::Terms;
+use std::fmt::Write as _;
+
+use super::terms::{Kind, Terms};
 use super::text;
 use crate::secret::MintedSecret;
 use jiff::tz::TimeZone;
@@ -20,16 +22,10 @@ pub struct Message {
 
 /// Writes the message. `earlier_is_dead`: an earlier message may have gone, whose credential was taken away.
 pub fn compose(terms: &Terms, issue_url: &str, secret: &MintedSecret, facts: Facts<'_>) -> Message {
-    let text = format!(
-        "Your Zendesk {} is here. Open the message to read it. Request: {issue_url}",
-        terms.kind.title()
-    );
-    let mut opening = format!(
-        "Your Zendesk {} for {} ({}), as asked for in {issue_url}:",
-        terms.kind.title(),
-        terms.instance_name,
-        terms.instance_url
-    );
+    let kind = terms.kind.title();
+    let text = format!("Your Zendesk {kind} is here. Open the message to read it. Request: {issue_url}");
+    let (name, address) = (&terms.instance_name, &terms.instance_url);
+    let mut opening = format!("Your Zendesk {kind} for {name} ({address}), as asked for in {issue_url}:");
     if let Some(extends) = &terms.extends {
         let ends = text::end(extends.ends_at, facts.zone);
         let earlier = &extends.url;
@@ -44,13 +40,62 @@ pub fn compose(terms: &Terms, issue_url: &str, secret: &MintedSecret, facts: Fac
             "\nIf you got an earlier message for this request: that credential is dead, use this one.",
         );
     }
-    let closing = format!(
-        "Use it as the password of basic authentication, with YOUR_EMAIL/token as the user name. It works until {}. \
+    let end = text::end(terms.ends_at, facts.zone);
+    let (command, closing) = match terms.kind {
+        Kind::ApiToken => (None, api_token(&end)),
+        Kind::OauthClient => {
+            let identifier = facts.identifier.unwrap_or_default();
+            let _ = write!(opening, "\nIts identifier is {identifier}, and this is its secret:");
+            (Some(fetching(terms, identifier)), oauth_client(&end))
+        }
+        Kind::OauthToken => (Some(using(terms)), oauth_token(&end)),
+    };
+    Message { text, blocks: blocks(&opening, secret, (command.as_deref(), &closing)) }
+}
+
+const KEEP: &str = "It cannot be shown again: keep it in a password manager, never in code or in an issue, and delete \
+                    this message once you have stored it.";
+
+fn api_token(end: &str) -> String {
+    format!(
+        "Use it as the password of basic authentication, with YOUR_EMAIL/token as the user name. It works until {end}. \
          It can act as any user of the account: keep it in a password manager, never in code or in an issue. \
-         It cannot be shown again; delete this message once you have stored it.",
-        text::end(terms.ends_at, facts.zone)
-    );
-    Message { text, blocks: blocks(&opening, secret, &closing) }
+         It cannot be shown again; delete this message once you have stored it."
+    )
+}
+
+fn oauth_client(end: &str) -> String {
+    format!(
+        "This command asks for the secret and fetches an access token with what was approved; it works for half an hour, \
+         then fetch another. Send it as “Authorization: Bearer TOKEN”. The client works until {end}, and whatever it \
+         fetched ends with it. {KEEP}"
+    )
+}
+
+fn oauth_token(end: &str) -> String {
+    format!(
+        "This command asks for the token and uses it; an answer with status 403 means that its scopes do not cover that \
+         call. Send it as “Authorization: Bearer TOKEN”. It works until {end}, when Zendesk ends it; there is no way to \
+         lengthen it. {KEEP}"
+    )
+}
+
+/// Reads the secret without showing it, and keeps it out of the shell's history and of the list of processes.
+fn fetching(terms: &Terms, identifier: &str) -> String {
+    format!(
+        "read -rs SECRET && printf %s \"$SECRET\" | curl -sS {}/oauth/tokens -d grant_type=client_credentials \
+         -d client_id={identifier} -d 'scope={}' -d expires_in=1800 --data-urlencode client_secret@-",
+        terms.instance_url,
+        terms.scopes.join(" ")
+    )
+}
+
+fn using(terms: &Terms) -> String {
+    let path = if terms.scopes.iter().any(|scope| scope == "tickets:read") { "tickets" } else { "users/me" };
+    format!(
+        "read -rs TOKEN && printf 'header = \"Authorization: Bearer %s\"' \"$TOKEN\" | curl -sS -K - {}/api/v2/{path}.json",
+        terms.instance_url
+    )
 }
 
 /// Tells somebody that their approval is awaited. No secret is in it.
@@ -75,19 +120,33 @@ pub fn plain(text: String) -> Message {
 pub struct Facts<'a> {
     /// An earlier message may have gone.
     pub earlier_is_dead: bool,
+    /// What an OAuth client logs in with.
+    pub identifier: Option<&'a str>,
     /// The zone in which days end.
     pub zone: &'a TimeZone,
 }
 
-fn blocks(opening: &str, secret: &MintedSecret, closing: &str) -> MintedSecret {
-    let secret_length = secret.expose().len();
+const PLAIN: &str = r#"{"type":"section","text":{"type":"plain_text","emoji":false,"text":"#;
+const LITERAL: &str =
+    r#"{"type":"rich_text","elements":[{"type":"rich_text_preformatted","elements":[{"type":"text","text":"#;
+
+fn blocks(opening: &str, secret: &MintedSecret, (command, closing): (Option<&str>, &str)) -> MintedSecret {
+    let length = opening.len() + secret.expose().len() + command.map_or(0, str::len) + closing.len();
     // Room for every character escaped, so that the text never moves and leaves no copy of the secret behind.
-    let mut json = String::with_capacity(600 + 6 * (opening.len() + secret_length + closing.len()));
-    json.push_str(r#"[{"type":"section","text":{"type":"plain_text","emoji":false,"text":"#);
+    let mut json = String::with_capacity(900 + 6 * length);
+    json.push('[');
+    json.push_str(PLAIN);
     push_json(&mut json, opening);
-    json.push_str(r#"}},{"type":"rich_text","elements":[{"type":"rich_text_preformatted","elements":[{"type":"text","text":"#);
+    json.push_str("}},");
+    json.push_str(LITERAL);
     push_json(&mut json, secret.expose());
-    json.push_str(r#"}]}]},{"type":"section","text":{"type":"plain_text","emoji":false,"text":"#);
+    json.push_str("}]}]},");
+    if let Some(command) = command {
+        json.push_str(LITERAL);
+        push_json(&mut json, command);
+        json.push_str("}]}]},");
+    }
+    json.push_str(PLAIN);
     push_json(&mut json, closing);
     json.push_str("}}]");
     MintedSecret::new(json)
@@ -114,7 +173,7 @@ mod tests {
     use crate::domain::testing::{URL, terms};
     use proptest::prelude::*;
 
-    const FACTS: Facts<'_> = Facts { earlier_is_dead: false, zone: &TimeZone::UTC };
+    const FACTS: Facts<'_> = Facts { earlier_is_dead: false, identifier: None, zone: &TimeZone::UTC };
 
     fn composed(terms: &Terms, secret: &str, facts: Facts<'_>) -> Message {
         compose(terms, URL, &MintedSecret::new(secret.to_owned()), facts)
@@ -146,6 +205,48 @@ mod tests {
         Use it as the password of basic authentication, with YOUR_EMAIL/token as the user name. It works until 2027-03-01, end of the day (2027-03-02 00:00 UTC). It can act as any user of the account: keep it in a password manager, never in code or in an issue. It cannot be shown again; delete this message once you have stored it.
         ");
         assert_eq!(blocks_of(&message).as_array().map(Vec::len), Some(3));
+    }
+
+    /// All that is read in a message, part by part.
+    fn read(message: &Message) -> String {
+        let blocks = blocks_of(message);
+        let text = |block: &serde_json::Value| {
+            let places = [&block["text"]["text"], &block["elements"][0]["elements"][0]["text"]];
+            places.iter().find_map(|place| place.as_str()).unwrap().to_owned()
+        };
+        blocks.as_array().unwrap().iter().map(text).collect::<Vec<_>>().join("\n---\n")
+    }
+
+    fn oauth(kind: Kind) -> Terms {
+        Terms { kind, scopes: vec!["tickets:read".to_owned(), "users:read".to_owned()], ..terms() }
+    }
+
+    #[test]
+    fn a_client_comes_with_its_identifier_and_a_command_that_fetches_a_token() {
+        let facts = Facts { identifier: Some("countersign_1"), ..FACTS };
+        insta::assert_snapshot!(read(&composed(&oauth(Kind::OauthClient), "sEcReT", facts)), @r#"
+        Your Zendesk OAuth client for Zendesk Global (https://global.zendesk.example), as asked for in https://gitlab.example/team/access/-/issues/7:
+        Its identifier is countersign_1, and this is its secret:
+        ---
+        sEcReT
+        ---
+        read -rs SECRET && printf %s "$SECRET" | curl -sS https://global.zendesk.example/oauth/tokens -d grant_type=client_credentials -d client_id=countersign_1 -d 'scope=tickets:read users:read' -d expires_in=1800 --data-urlencode client_secret@-
+        ---
+        This command asks for the secret and fetches an access token with what was approved; it works for half an hour, then fetch another. Send it as “Authorization: Bearer TOKEN”. The client works until 2027-03-01, end of the day (2027-03-02 00:00 UTC), and whatever it fetched ends with it. It cannot be shown again: keep it in a password manager, never in code or in an issue, and delete this message once you have stored it.
+        "#);
+    }
+
+    #[test]
+    fn an_access_token_comes_with_a_command_that_uses_it() {
+        insta::assert_snapshot!(read(&composed(&oauth(Kind::OauthToken), "sEcReT", FACTS)), @r#"
+        Your Zendesk OAuth access token for Zendesk Global (https://global.zendesk.example), as asked for in https://gitlab.example/team/access/-/issues/7:
+        ---
+        sEcReT
+        ---
+        read -rs TOKEN && printf 'header = "Authorization: Bearer %s"' "$TOKEN" | curl -sS -K - https://global.zendesk.example/api/v2/tickets.json
+        ---
+        This command asks for the token and uses it; an answer with status 403 means that its scopes do not cover that call. Send it as “Authorization: Bearer TOKEN”. It works until 2027-03-01, end of the day (2027-03-02 00:00 UTC), when Zendesk ends it; there is no way to lengthen it. It cannot be shown again: keep it in a password manager, never in code or in an issue, and delete this message once you have stored it.
+        "#);
     }
 
     #[test]
@@ -185,8 +286,8 @@ mod tests {
         #[test]
         fn the_blocks_never_outgrow_their_room(text in any::<String>()) {
             // Growing would move the text and leave a copy of the secret behind.
-            let room = 600 + 6 * (text.len() * 3);
-            let blocks = blocks(&text, &MintedSecret::new(text.clone()), &text);
+            let room = 900 + 6 * (text.len() * 4);
+            let blocks = blocks(&text, &MintedSecret::new(text.clone()), (Some(&text), &text));
             prop_assert!(blocks.expose().len() <= room);
         }
     }

@@ -25,6 +25,7 @@ pub mod record;
 pub mod recovery;
 pub mod retirement;
 pub mod revocation;
+pub mod scopes;
 pub mod snapshot;
 pub mod terms;
 #[cfg(test)]

@@ -155,6 +155,40 @@ pub struct ListedToken {
     pub last_used: Option<Timestamp>,
 }
 
+/// What stands for a credential in Zendesk's lists, of whatever kind: what a decision may look at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// Numeric id.
+    pub id: CredentialId,
+    /// The description of an API token, the name of an OAuth client.
+    pub name: String,
+    /// Of an OAuth client.
+    pub identifier: Option<String>,
+    /// Who created an API token; who owns an OAuth client.
+    pub creator: Option<ZendeskUserId>,
+    /// Not deactivated.
+    pub active: bool,
+    /// When, if said.
+    pub created_at: Option<Timestamp>,
+    /// The last authentication. `None`: never, or the list does not say: that of OAuth clients never does.
+    pub last_used: Option<Timestamp>,
+}
+
+impl From<ListedToken> for Listed {
+    fn from(token: ListedToken) -> Self {
+        let ListedToken { id, name, creator, active, created_at, last_used } = token;
+        Self { id, name, identifier: None, creator, active, created_at, last_used }
+    }
+}
+
+impl From<ListedClient> for Listed {
+    fn from(client: ListedClient) -> Self {
+        let ListedClient { id, name, identifier, owner, created_at, .. } = client;
+        let identifier = Some(identifier);
+        Self { id, name, identifier, creator: owner, active: true, created_at, last_used: None }
+    }
+}
+
 /// An OAuth client in Zendesk's list. Its secret is dropped unread.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListedClient {

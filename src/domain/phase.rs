@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::ids::UserId;
 use super::record::Sign;
 use super::snapshot::Role;
+use super::terms::Kind;
 
 /// The phases of the rules. `since` is when the phase was entered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -178,7 +179,11 @@ pub enum RefuseReason {
 #[serde(tag = "reason", rename_all = "snake_case")]
 pub enum DenyReason {
     /// The requester says that admin access is not needed, which an API token always has.
-    AdminNotNeeded,
+    AdminNotNeeded {
+        /// The kinds with scopes that the instance offered then.
+        #[serde(default)]
+        instead: Vec<Kind>,
+    },
     /// The manager or a provisioner closed the issue.
     ClosedBy {
         /// Who.

@@ -9,7 +9,7 @@ use super::ids::{CredentialId, UserId};
 use super::phase::EndReason;
 use super::record::{Attempt, Record};
 use super::snapshot::{Doubt, Pause, Successor};
-use super::terms::{Difference, Terms};
+use super::terms::{Difference, Kind, Terms};
 
 /// What follows from one look.
 #[derive(Debug, Clone, PartialEq)]
@@ -119,6 +119,8 @@ pub struct Status {
     pub terms: Option<Terms>,
     /// Who may give the manager's approval; the manager first.
     pub managers: Vec<UserId>,
+    /// The kinds that the instance offers.
+    pub kinds: Vec<Kind>,
     /// The provisioners of the instance.
     pub provisioners: Vec<UserId>,
     /// Groups whose members are provisioners of the instance.

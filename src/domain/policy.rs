@@ -7,7 +7,7 @@ use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 use super::form::Titles;
-use super::ids::{LabelId, ProjectId, UserId};
+use super::ids::{LabelId, ProjectId, UserId, ZendeskUserId};
 use super::inventory::Exception;
 use super::terms::{Kind, hex};
 
@@ -138,6 +138,14 @@ pub struct Instance {
     pub provisioners: Vec<UserId>,
     /// GitLab groups whose members, inherited ones included, may give it as well: full paths.
     pub provisioner_groups: Vec<String>,
+    /// Integrations may be asked for.
+    pub integrations: bool,
+    /// Whom OAuth credentials act as there; `None`: our own user.
+    pub integration_user: Option<ZendeskUserId>,
+    /// The scopes of [`SENSITIVE`](super::scopes::SENSITIVE) that may be asked for there.
+    pub sensitive_scopes: Vec<String>,
+    /// How many days after its end an API token stays, switched off, before it is deleted.
+    pub delete_after_days: i64,
     /// The credential's name: `{issue_url}`, `{requester}`, `{expires_on}`.
     pub name_template: String,
     /// What may be there without a request.
@@ -186,7 +194,12 @@ impl Policy {
         let offered = (&instance.key, &instance.kinds, &instance.name_template);
         let ages = (self.approval_max_age.as_secs(), self.minimum_access_level);
         let shaping = (zone, self.max_lifetime_days, self.on_incomplete, ages, offered);
-        let text = serde_json::to_vec(&shaping).expect("strings and numbers always serialise");
+        let mut text = serde_json::to_vec(&shaping).expect("strings and numbers always serialise");
+        let given = (instance.integrations, instance.integration_user, &instance.sensitive_scopes);
+        // An installation from before these keys keeps its version, and the approvals that were given under it.
+        if given != (false, None, &Vec::new()) {
+            text.extend(serde_json::to_vec(&given).expect("strings and numbers always serialise"));
+        }
         hex(&Sha256::digest(text))[..16].to_owned()
     }
 }

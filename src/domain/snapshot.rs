@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::extension::Earlier;
 use super::form::Form;
 use super::ids::{Email, IssueKey, UserId, ZendeskUserId};
-use super::observed::{Account, Edit, Issue, LabelEvent, ListedToken, SlackPerson};
+use super::observed::{Account, Edit, Issue, LabelEvent, Listed, SlackPerson};
 use super::policy::Pins;
 use super::record::{Attempt, Authority, Record};
 
@@ -26,6 +26,8 @@ pub struct Snapshot {
     pub adopted: bool,
     /// Why nothing may be issued anywhere, if so.
     pub halted: Option<String>,
+    /// GitLab's clock and ours are minutes apart: how old anything is cannot be told.
+    pub clock_is_off: bool,
     /// A person stopped issuing for a while, if so.
     pub paused: Option<Pause>,
     /// Our own GitLab account.
@@ -58,7 +60,9 @@ pub struct Snapshot {
     /// What a person told us to do.
     pub orders: Vec<Order>,
     /// What is listed at the instance, where this look needs to know.
-    pub listing: Option<Result<Vec<ListedToken>, Doubt>>,
+    pub listing: Option<Result<Vec<Listed>, Doubt>>,
+    /// Whether what an active request handed over is listed at Zendesk. `None`: not looked, or it cannot be seen.
+    pub handed_over_is_listed: Option<bool>,
     /// Whether the people behind an active credential are still here, where this look asked.
     pub people: Option<People>,
     /// The earlier request that the form names, if it names one.
@@ -295,6 +299,8 @@ pub enum Doubt {
     NameTooLong,
     /// The instance of the form is not in the configuration any more.
     UnknownInstance,
+    /// GitLab's clock and ours are minutes apart.
+    ClocksDiffer,
 }
 
 /// Whom a doubt is about.

@@ -13,19 +13,28 @@ use sha2::{Digest as _, Sha256};
 use super::extension::Extends;
 use super::ids::{IssueId, SlackUserId, UserId, ZendeskUserId};
 
-/// The kinds of credential. `oauth_client` and `oauth_token` join as variants of their own.
+/// The kinds of credential.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// A Zendesk API token: admin-level, acts as any user of the account.
     ApiToken,
+    /// A confidential OAuth client: whoever holds its secret fetches access tokens until it is taken away.
+    OauthClient,
+    /// One OAuth access token with scopes and an end of Zendesk's own making, within two days.
+    OauthToken,
 }
 
 impl Kind {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::ApiToken, Self::OauthClient, Self::OauthToken];
+
     /// As configuration and the digest write it.
     pub fn key(self) -> &'static str {
         match self {
             Self::ApiToken => "api_token",
+            Self::OauthClient => "oauth_client",
+            Self::OauthToken => "oauth_token",
         }
     }
 
@@ -33,7 +42,14 @@ impl Kind {
     pub fn title(self) -> &'static str {
         match self {
             Self::ApiToken => "API token",
+            Self::OauthClient => "OAuth client",
+            Self::OauthToken => "OAuth access token",
         }
+    }
+
+    /// Whether it has scopes, and an OAuth client of its own at Zendesk.
+    pub fn is_oauth(self) -> bool {
+        !matches!(self, Self::ApiToken)
     }
 }
 
@@ -56,10 +72,13 @@ pub struct Terms {
     pub kind: Kind,
     /// The exact name it will have at Zendesk.
     pub name: String,
-    /// Our own user at that instance, who will own it.
+    /// Who will own it: our own user at that instance, or for OAuth the integration user configured there.
     pub owner: ZendeskUserId,
     /// Resolved scopes; empty for kinds that have none.
     pub scopes: Vec<String>,
+    /// Asked for as an integration. Not part of older digests.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub integration: bool,
     /// When it ends.
     pub ends_at: Timestamp,
     /// Who gets it, at GitLab.
@@ -78,9 +97,12 @@ pub struct Terms {
 impl Terms {
     /// SHA-256 over the canonical form: JSON without spaces, fields in the order of this type, maps sorted.
     pub fn digest(&self) -> Digest {
-        let canonical =
-            serde_json::to_vec(self).expect("strings, integers and maps of strings always serialise");
-        Digest(hex(&Sha256::digest(canonical)))
+        Digest(hex(&Sha256::digest(self.canonical())))
+    }
+
+    /// The canonical form itself: what an auditor hashes to get the digest.
+    pub fn canonical(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("strings, integers and maps of strings always serialise")
     }
 
     /// What differs from `other`, field by field: (field, here, there).
@@ -117,6 +139,7 @@ impl Terms {
             ("name", self.name.clone()),
             ("owner", self.owner.to_string()),
             ("scopes", self.scopes.join(" ")),
+            ("integration", if self.integration { "yes" } else { "no" }.to_owned()),
             ("ends", self.ends_at.to_string()),
             ("for", self.beneficiary.to_string()),
             ("Slack user", self.slack_user.to_string()),

@@ -13,7 +13,7 @@ use super::form::{Field, Titles};
 use super::ids::{
     CredentialId, Email, EventId, IssueId, IssueKey, LabelId, ProjectId, SlackUserId, UserId, ZendeskUserId,
 };
-use super::observed::{Account, Edit, Issue, LabelEvent, ListedToken, Membership, SlackPerson};
+use super::observed::{Account, Edit, Issue, LabelEvent, Listed, Membership, SlackPerson};
 use super::phase::{Closing, Phase};
 use super::plan::{Action, Mint, Plan};
 use super::policy::{Instance, OnIncomplete, Pin, Pins, Policy};
@@ -94,6 +94,10 @@ pub(crate) fn policy() -> Policy {
         kinds: vec![Kind::ApiToken],
         provisioners,
         provisioner_groups: vec![],
+        integrations: false,
+        integration_user: None,
+        sensitive_scopes: vec![],
+        delete_after_days: 0,
         name_template: "{issue_url}".to_owned(),
         exceptions: vec![],
     };
@@ -115,6 +119,14 @@ pub(crate) fn policy() -> Policy {
             instance("government", "Zendesk US Government", vec![]),
         ],
     }
+}
+
+/// The same, with every kind and integrations at Zendesk Global.
+pub(crate) fn policy_of_every_kind() -> Policy {
+    let mut policy = policy();
+    policy.instances[0].kinds = Kind::ALL.to_vec();
+    policy.instances[0].integrations = true;
+    policy
 }
 
 pub(crate) fn pins() -> Pins {
@@ -160,15 +172,20 @@ pub(crate) fn attempt(number: u32, state: AttemptState) -> Attempt {
         instance: "global".to_owned(),
         kind: Kind::ApiToken,
         name: URL.to_owned(),
+        identifier: None,
         owner: ZendeskUserId(500),
         listed_before: Vec::new(),
         intent_at,
         deadline: time("2026-12-01T09:00:30Z"),
         state,
         credential: made.then_some(CredentialId(i64::from(number) + 900)),
+        tokens: Vec::new(),
+        secret_discarded_at: None,
         minted_at: made.then_some(intent_at),
         seen_listed: false,
         found_gone: false,
+        missing_since: None,
+        switched_off_at: None,
         touched: false,
         delivery: sent.then(|| Delivery {
             id: format!("delivery{number}"),
@@ -184,10 +201,11 @@ pub(crate) fn attempt(number: u32, state: AttemptState) -> Attempt {
 }
 
 /// A token as Zendesk lists it: ours, of the first attempt.
-pub(crate) fn token(id: i64) -> ListedToken {
-    ListedToken {
+pub(crate) fn token(id: i64) -> Listed {
+    Listed {
         id: CredentialId(id),
         name: URL.to_owned(),
+        identifier: None,
         creator: Some(ZendeskUserId(500)),
         active: true,
         created_at: Some(time("2026-12-01T09:00:05Z")),
@@ -432,7 +450,10 @@ impl Look {
 /// The row that is written before the call.
 pub(crate) fn intended(mint: &Mint, now: Timestamp) -> Attempt {
     let listed_before = mint.listed_before.clone();
+    let kind = mint.terms.kind;
     Attempt {
+        kind,
+        identifier: kind.is_oauth().then(|| format!("countersign_nonce{}", mint.number)),
         generation: mint.generation,
         intent_at: now,
         deadline: now + jiff::SignedDuration::from_secs(30),
@@ -449,6 +470,7 @@ fn sound() -> Snapshot {
         project: Project { set_up_at: Some(time("2026-11-01T00:00Z")), pins: Some(pins()), pins_doubt: None },
         adopted: false,
         halted: None,
+        clock_is_off: false,
         paused: None,
         ourselves: OURSELVES,
         issue: IssueView::Seen(Box::new(Issue {
@@ -497,6 +519,7 @@ fn sound() -> Snapshot {
         attempts: Vec::new(),
         orders: Vec::new(),
         listing: Some(Ok(Vec::new())),
+        handed_over_is_listed: None,
         people: None,
         predecessor: Predecessor::None,
         successors: Vec::new(),

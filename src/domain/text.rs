@@ -51,6 +51,15 @@ pub fn end(at: Timestamp, zone: &TimeZone) -> String {
     format!("{last}, end of the day ({})", time(at))
 }
 
+/// `a`, `a or b`, `a, b or c`.
+pub fn either(names: &[&str]) -> String {
+    match names {
+        [] => String::new(),
+        [one] => (*one).to_owned(),
+        [first @ .., last] => format!("{} or {last}", first.join(", ")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -64,7 +64,7 @@ impl Row {
 }
 
 /// Who did what an entry's detail tells of, where it tells: `kim (GitLab 12)`, or the account of a command.
-fn actor(detail: &str) -> String {
+pub(super) fn actor(detail: &str) -> String {
     let Ok(detail) = serde_json::from_str::<Value>(detail) else { return String::new() };
     if let Some(by) = detail["by"].as_str() {
         return by.to_owned();

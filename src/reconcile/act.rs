@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::context::Context;
 use super::observe::{Observation, is_stopped};
-use super::{brake, entries, mint, remind, take_away};
+use super::{brake, credentials, entries, mint, remind, take_away};
 use crate::domain::phase::{Closing, Phase};
 use crate::domain::plan::{Action, Event, Mint, Plan};
 use crate::domain::record::{Attempt, AttemptState, Record, TakeAwayReason};
@@ -79,6 +79,7 @@ impl<'a> Work<'a> {
 
     async fn write(&mut self, change: Change) -> Result<(), StoreError> {
         let (phase, record) = (self.record.phase.key().to_owned(), Some(self.record.clone()));
+        // On the heap: it is a part of every step there is.
         Box::pin(self.context.store.commit(self.claim, Change { phase, record, ..change })).await?;
         self.tell_the_earlier_one().await?;
         self.claim.record = Some(self.record.clone());
@@ -210,7 +211,7 @@ impl<'a> Work<'a> {
         let Some(mut attempt) = self.attempt(number) else { return Ok(false) };
         let Some(zendesk) = self.context.zendesk.get(&attempt.instance) else { return Ok(false) };
         let now = self.context.now();
-        let event = match zendesk.list_api_tokens().await {
+        let event = match credentials::list(zendesk, attempt.kind).await {
             Ok(listing) => match ours(&attempt, &self.attempts, &listing).first() {
                 Some(token) => {
                     (attempt.credential, attempt.minted_at, attempt.seen_listed) =

@@ -9,7 +9,7 @@ use super::foresight::Told;
 use super::hand::Hand;
 use crate::clock::{SharedClock, SharedRandomness, random_id};
 use crate::directory::Directory;
-use crate::domain::ids::{Email, IssueKey, SlackUserId, UserId};
+use crate::domain::ids::{CredentialId, Email, IssueKey, SlackUserId, UserId};
 use crate::domain::observed::SlackPerson;
 use crate::domain::policy::Policy;
 use crate::store::Store;
@@ -18,6 +18,8 @@ use crate::vendors::gitlab::GitLab;
 use crate::vendors::slack::{Slack, SlackError};
 use crate::vendors::zendesk::{Ourselves, Zendesk};
 
+/// What was seen to be listed is not looked for again for this long.
+const LISTED_FOR: SignedDuration = SignedDuration::from_hours(1);
 /// User names are shown for this long without asking again. They decide nothing.
 const NAMES_FOR: SignedDuration = SignedDuration::from_hours(1);
 
@@ -86,6 +88,7 @@ struct Known {
     ourselves: Option<UserId>,
     team: Option<String>,
     owners: HashMap<String, Ourselves>,
+    seen_listed: HashMap<(String, CredentialId), Timestamp>,
     names: HashMap<UserId, (String, Timestamp)>,
     managers: HashMap<UserId, UserId>,
     slack: HashMap<String, (SlackPerson, Timestamp)>,
@@ -179,6 +182,20 @@ impl Context {
             self.known().owners.insert(instance.to_owned(), owner.clone());
         }
         Some(asked)
+    }
+
+    /// A live credential was just seen to be listed.
+    pub(super) fn note_listed(&self, instance: &str, credential: CredentialId) {
+        let now = self.now();
+        let mut known = self.known();
+        known.seen_listed.retain(|_, at| now.duration_since(*at) < LISTED_FOR);
+        known.seen_listed.insert((instance.to_owned(), credential), now);
+    }
+
+    /// Whether it was seen so lately that it need not be asked again. A busy issue is looked at often.
+    pub(super) fn was_just_listed(&self, instance: &str, credential: CredentialId) -> bool {
+        let at = self.known().seen_listed.get(&(instance.to_owned(), credential)).copied();
+        at.is_some_and(|at| self.now().duration_since(at) < LISTED_FOR)
     }
 
     /// The user names of these people, as far as GitLab tells. To show, never to decide.

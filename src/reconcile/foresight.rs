@@ -9,7 +9,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::context::Context;
-use super::parties::{self, AtInstance, Question};
+use super::parties::{self, AtInstance, Place, Question};
 use crate::directory::Freshness;
 use crate::domain::form::Field;
 use crate::domain::ids::{IssueKey, SlackUserId, UserId};
@@ -51,7 +51,7 @@ pub(super) struct Guess {
 
 struct HandingOver {
     question: Question,
-    instance: String,
+    place: Place,
     slack_user: SlackUserId,
 }
 
@@ -60,7 +60,7 @@ pub(super) struct Early {
     pub(super) question: Question,
     /// Read anew.
     pub(super) parties: Parties,
-    pub(super) instance: String,
+    pub(super) place: Place,
     pub(super) there: AtInstance,
 }
 
@@ -91,14 +91,14 @@ fn handing_over(author: UserId, bound: &Bound) -> HandingOver {
     let requester = bound.terms.fields.get(Field::Requester.key()).filter(|text| !text.is_empty()).cloned();
     HandingOver {
         question: Question { author, requester },
-        instance: bound.terms.instance.clone(),
+        place: Place { instance: bound.terms.instance.clone(), kind: bound.terms.kind },
         slack_user: bound.terms.slack_user.clone(),
     }
 }
 
 /// Asks for all of it at once.
 pub(super) async fn ask(context: &Context, key: IssueKey, guess: Option<&Guess>) -> Option<Early> {
-    let HandingOver { question, instance, slack_user } = guess?.handing_over.as_ref()?;
+    let HandingOver { question, place, slack_user } = guess?.handing_over.as_ref()?;
     let opened = async {
         if let Ok(channel) = context.slack.open_conversation(slack_user).await {
             context.keep_channel(key, slack_user.clone(), channel);
@@ -106,8 +106,8 @@ pub(super) async fn ask(context: &Context, key: IssueKey, guess: Option<&Guess>)
     };
     let (parties, there, ()) = tokio::join!(
         parties::concerned(context, question, Freshness::Now),
-        parties::at_instance(context, instance, true),
+        parties::at_instance(context, place, true),
         opened,
     );
-    Some(Early { question: question.clone(), parties, instance: instance.clone(), there })
+    Some(Early { question: question.clone(), parties, place: place.clone(), there })
 }

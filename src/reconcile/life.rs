@@ -26,7 +26,7 @@ pub(super) async fn find(context: &Context, snapshot: &mut Snapshot) {
     if wants_last_use(snapshot, &context.policy, now)
         && let Some(terms) = &record.issued
     {
-        snapshot.listing = listing(context, &terms.instance).await;
+        snapshot.listing = listing(context, (&terms.instance, terms.kind)).await;
     }
     if matches!(snapshot.issue, IssueView::Seen(_)) && !is_undecided(snapshot) {
         snapshot.parties.names = names(context, snapshot).await;

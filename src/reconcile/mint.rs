@@ -9,15 +9,18 @@ use serde_json::json;
 
 use super::LEASE;
 use super::act::{Work, delivered, put_off};
+use super::credentials::{self, Made, Proof};
 use super::{fingerprint, take_away};
 use crate::domain::message::{self, Facts};
 use crate::domain::phase::{BlockReason, Phase};
 use crate::domain::plan::{Event, Mint};
 use crate::domain::record::{Attempt, AttemptState, Delivery, TakeAwayReason};
+use crate::domain::terms::{Kind, Terms};
+use crate::secret::MintedSecret;
 use crate::store::StoreError;
 use crate::vendors::VendorError;
+use crate::vendors::gate;
 use crate::vendors::slack::{OutgoingMessage, SlackError};
-use crate::vendors::zendesk::Created;
 
 /// No create call lasts longer than this: the transport's own limit is below it.
 const CALL: SignedDuration = SignedDuration::from_secs(30);
@@ -32,8 +35,9 @@ pub(super) async fn mint(work: &mut Work<'_>, plan: &Mint) -> Result<bool, Store
         "nonce": attempt.nonce, "digest": plan.terms.digest()});
     work.commit(Some(attempt.clone()), Event::new("mint.intended", detail)).await?;
     work.context.store.renew(work.claim, LEASE).await?;
-    match zendesk.create_api_token(&attempt.name).await {
-        Ok(created) => made(work, attempt, created).await?,
+    let issue_url = work.record.url.clone();
+    match credentials::make(zendesk, &attempt, &issue_url).await {
+        Ok(created) => made(work, attempt, (&plan.terms, created)).await?,
         Err(error) => not_made(work, attempt, &error).await?,
     }
     Ok(true)
@@ -41,10 +45,12 @@ pub(super) async fn mint(work: &mut Work<'_>, plan: &Mint) -> Result<bool, Store
 
 fn intent(work: &Work<'_>, plan: &Mint) -> Attempt {
     let now = work.context.now();
+    let nonce = work.context.random_id();
     Attempt {
         number: plan.number,
         generation: plan.generation,
-        nonce: work.context.random_id(),
+        identifier: plan.terms.kind.is_oauth().then(|| format!("countersign_{nonce}")),
+        nonce,
         instance: plan.terms.instance.clone(),
         kind: plan.terms.kind,
         name: plan.terms.name.clone(),
@@ -54,9 +60,13 @@ fn intent(work: &Work<'_>, plan: &Mint) -> Attempt {
         deadline: now.checked_add(CALL).unwrap_or(now),
         state: AttemptState::Intended,
         credential: None,
+        tokens: Vec::new(),
+        secret_discarded_at: None,
         minted_at: None,
         seen_listed: false,
         found_gone: false,
+        missing_since: None,
+        switched_off_at: None,
         touched: false,
         delivery: None,
         looks: Vec::new(),
@@ -65,27 +75,63 @@ fn intent(work: &Work<'_>, plan: &Mint) -> Attempt {
     }
 }
 
-async fn made(work: &mut Work<'_>, mut attempt: Attempt, created: Created) -> Result<(), StoreError> {
-    let Created { id, name, created_at, secret } = created;
-    let right_name = name == attempt.name;
+/// The ledger learns the id before anything else is done with it. What a keyed fingerprint of the secret is taken for
+/// belongs here as well: this is the only place that sees every secret that is handed over.
+async fn made(
+    work: &mut Work<'_>,
+    mut attempt: Attempt,
+    (terms, made): (&Terms, Made),
+) -> Result<(), StoreError> {
+    let Made { id, created_at, right, secret } = made;
     attempt.state = AttemptState::Minted;
     (attempt.credential, attempt.minted_at) = (Some(id), Some(created_at.unwrap_or(attempt.intent_at)));
-    if right_name {
-        work.context.hand.take(work.claim.key, attempt.number, secret);
-    } else {
-        wrong(work, &mut attempt);
+    let detail = json!({"attempt": attempt.number, "credential": id, "identifier": attempt.identifier, "right": right});
+    let mut of_client = None;
+    match (right, attempt.kind) {
+        (false, _) => wrong(work, &mut attempt),
+        // What is handed over is the client's token.
+        (true, Kind::OauthToken) => of_client = Some(secret),
+        (true, _) => work.context.hand.take(work.claim.key, attempt.number, secret),
     }
-    let event = Event::new(
-        "mint.made",
-        json!({"attempt": attempt.number, "credential": id, "right_name": right_name}),
-    );
-    let written = work.commit(Some(attempt.clone()), event).await;
+    let written = work.commit(Some(attempt.clone()), Event::new("mint.made", detail)).await;
     if written.is_err() {
         // The ledger does not know it: it is handed to nobody, and taken away while we still know its id.
         work.context.hand.drop_secret(work.claim.key, attempt.number);
         take_away::unremembered(work, &attempt).await;
+        return written;
     }
-    written
+    match of_client {
+        Some(secret) => token(work, attempt, (terms, secret)).await,
+        None => Ok(()),
+    }
+}
+
+/// Fetches the one token that is handed over; the client's secret is wiped with that.
+async fn token(
+    work: &mut Work<'_>,
+    mut attempt: Attempt,
+    (terms, secret): (&Terms, MintedSecret),
+) -> Result<(), StoreError> {
+    let context = work.context;
+    let Some(zendesk) = context.zendesk.get(&attempt.instance) else { return Ok(()) };
+    context.store.renew(work.claim, LEASE).await?;
+    let fetched = credentials::fetch_token(zendesk, (&attempt, terms), (&secret, context.now())).await;
+    drop(secret);
+    let error = match fetched {
+        Ok(token) => {
+            context.hand.take(work.claim.key, attempt.number, token);
+            return Ok(());
+        }
+        Err(error) => error,
+    };
+    tracing::warn!(issue.key = %work.claim.key, error = %error, attempt = attempt.number, "Zendesk gave no access token");
+    attempt.state = AttemptState::TakingAway { why: TakeAwayReason::NoToken };
+    let refused = VendorError::is_final(&error) && !matches!(error, VendorError::Unauthorized { .. });
+    if refused {
+        work.record.phase = Phase::Blocked { since: context.now(), why: BlockReason::CreationRefused };
+    }
+    let detail = json!({"attempt": attempt.number, "error": error.to_string()});
+    work.commit(Some(attempt), Event::new("mint.no_token", detail)).await
 }
 
 fn wrong(work: &mut Work<'_>, attempt: &mut Attempt) {
@@ -123,7 +169,12 @@ async fn not_made(work: &mut Work<'_>, mut attempt: Attempt, error: &VendorError
 }
 
 /// Sends the secret that is in hand: proves that it works, opens the conversation, writes the message down, sends.
+/// Before everybody else's calls: every minute that it is not handed over may lose it.
 pub(super) async fn send(work: &mut Work<'_>, number: u32) -> Result<bool, StoreError> {
+    Box::pin(gate::first(hand_over(work, number))).await
+}
+
+async fn hand_over(work: &mut Work<'_>, number: u32) -> Result<bool, StoreError> {
     let Some(mut attempt) = work.attempt(number) else { return Ok(false) };
     if !proven(work, &mut attempt).await? {
         return Ok(true);
@@ -159,24 +210,16 @@ pub(super) async fn send(work: &mut Work<'_>, number: u32) -> Result<bool, Store
 async fn proven(work: &mut Work<'_>, attempt: &mut Attempt) -> Result<bool, StoreError> {
     let context = work.context;
     let secret = context.hand.secret(work.claim.key, attempt.number);
-    let (Some(secret), Some(zendesk)) = (secret, context.zendesk.get(&attempt.instance)) else {
-        return Ok(false);
-    };
-    let owner = context.owner(&attempt.instance).await;
-    let works = match owner {
-        Some(Ok(owner)) => zendesk.works(&owner.email, &secret).await,
-        Some(Err(error)) => Err(error),
-        None => return Ok(false),
-    };
-    match works {
-        Ok(true) => return Ok(true),
-        Ok(false) if attempt.failures + 1 >= PROOFS => {
+    let (Some(secret), Some(terms)) = (secret, work.record.issued.clone()) else { return Ok(false) };
+    match credentials::prove(context, attempt, (&terms, &secret)).await {
+        Ok(Proof::Works) => return Ok(true),
+        Ok(proof) if proof == Proof::Wrong || (proof == Proof::NotYet && attempt.failures + 1 >= PROOFS) => {
             context.hand.drop_secret(work.claim.key, attempt.number);
             wrong(work, attempt);
             work.commit(Some(attempt.clone()), Event::new("mint.wrong", json!({"attempt": attempt.number})))
                 .await?;
         }
-        Ok(false) => put_off_and_commit(work, attempt, None).await?,
+        Ok(_) => put_off_and_commit(work, attempt, None).await?,
         Err(error) => put_off_and_commit(work, attempt, error.retry_after()).await?,
     }
     Ok(false)
@@ -223,7 +266,8 @@ fn outgoing(work: &Work<'_>, attempt: &Attempt, delivery: &Delivery) -> Option<O
     let earlier = |one: &Attempt| {
         one.number != attempt.number && one.generation == attempt.generation && one.delivery.is_some()
     };
-    let facts = Facts { earlier_is_dead: work.attempts.iter().any(earlier), zone: &work.context.policy.zone };
+    let (zone, identifier) = (&work.context.policy.zone, attempt.identifier.as_deref());
+    let facts = Facts { earlier_is_dead: work.attempts.iter().any(earlier), identifier, zone };
     let message = message::compose(terms, &work.record.url, &secret, facts);
     let (channel, delivery_id) = (delivery.channel.clone(), delivery.id.clone());
     Some(OutgoingMessage { channel, text: message.text, blocks: message.blocks, delivery_id })

@@ -10,6 +10,7 @@ mod adopt;
 mod approvers;
 mod brake;
 mod context;
+mod credentials;
 mod extension;
 mod fingerprint;
 mod foresight;
@@ -37,6 +38,7 @@ use crate::domain::decide::decide;
 use crate::domain::plan::{Event, Plan};
 use crate::domain::snapshot::IssueView;
 use crate::store::{Change, Claim, Entry, Hold, NO_REQUEST, Release, StoreError};
+use crate::vendors::gate;
 use seen::settled;
 
 pub use adopt::{AdoptError, adopt_all};
@@ -60,7 +62,11 @@ const ROUNDS: u32 = 16;
 const REST: SignedDuration = SignedDuration::from_mins(1);
 
 /// Looks at one claimed request until nothing is left to do, and gives it back.
-pub async fn reconcile(context: &Context, mut claim: Claim) -> Result<(), StoreError> {
+pub async fn reconcile(context: &Context, claim: Claim) -> Result<(), StoreError> {
+    Box::pin(gate::minding_waits(rounds(context, claim))).await
+}
+
+async fn rounds(context: &Context, mut claim: Claim) -> Result<(), StoreError> {
     for _ in 0..ROUNDS {
         context.store.renew(&claim, LEASE).await?;
         let began = context.now();
@@ -112,11 +118,10 @@ async fn give_back(context: &Context, claim: &Claim, rest: Rest<'_>) -> Result<(
     let failures = if failed { claim.failures.saturating_add(1) } else { 0 };
     let last_error =
         failed.then_some(if unknown { "GitLab does not answer" } else { "GitLab did not take a change" });
-    let mut next_look = rest.plan.next_look;
-    if failed {
-        let again = context.now().checked_add(backoff(failures)).ok();
-        next_look = next_look.into_iter().chain(again).min();
-    }
+    let backoff = failed.then(|| context.now().checked_add(backoff(failures)).ok()).flatten();
+    // A vendor that said how long it wants to be left alone is asked again then: not sooner, and not much later.
+    let again = gate::told_to_wait_until().map(|until| spread(claim, until)).or(backoff);
+    let next_look = rest.plan.next_look.into_iter().chain(again).min();
     // A secret in hand can only be sent by this process: nobody else takes the request until then.
     let hold = rest.seen.snapshot.in_hand.and_then(|_| {
         let until = next_look?.checked_add(REST).ok()?;
@@ -125,6 +130,12 @@ async fn give_back(context: &Context, claim: &Claim, rest: Rest<'_>) -> Result<(
     let last_error = last_error.map(str::to_owned);
     let seen = if failed { None } else { settled(&rest.seen.snapshot.issue, rest.began) };
     context.store.release(claim, Release { next_look, failures, last_error, hold, seen }).await
+}
+
+/// Those who wait for the same moment come one after the other.
+fn spread(claim: &Claim, until: Timestamp) -> Timestamp {
+    let place = SignedDuration::from_millis(claim.key.iid.rem_euclid(64) * 100);
+    until.saturating_add(place).unwrap_or(until)
 }
 
 /// Half a minute, doubled with each failure, up to half an hour.

@@ -10,15 +10,17 @@ use jiff::Timestamp;
 use super::context::Context;
 use super::pause::paused;
 use super::reading::{self, Reading, Rest, is_undecided, only_the_issue_is_gone};
-use super::{approvers, extension, foresight, life, parties};
+use super::{approvers, credentials, extension, foresight, life, parties};
 use crate::domain::comment::{Seal, fingerprint};
 use crate::domain::ids::{IssueKey, NoteId, UserId};
-use crate::domain::observed::Issue;
+use crate::domain::observed::{Issue, Listed};
+use crate::domain::phase::Phase;
 use crate::domain::policy::Pin;
 use crate::domain::record::Record;
 use crate::domain::snapshot::{
     Doubt, IssueView, Order, Origin, Parties, Predecessor, Project, Snapshot, Vendor,
 };
+use crate::domain::terms::Kind;
 use crate::store::{Claim, Entry, StoreError};
 use crate::vendors::VendorError;
 
@@ -135,6 +137,7 @@ async fn remembered(context: &Context, claim: Memory) -> Result<Snapshot, StoreE
         project,
         adopted: claim.adopted,
         halted: store.setting(HALTED).await?,
+        clock_is_off: false,
         paused: paused(store).await?,
         ourselves: UserId::default(),
         issue: IssueView::Unknown,
@@ -151,6 +154,7 @@ async fn remembered(context: &Context, claim: Memory) -> Result<Snapshot, StoreE
         comment_changed: false,
         last_words: None,
         listing: None,
+        handed_over_is_listed: None,
         people: None,
         predecessor: Predecessor::None,
         successors: store.successors(claim.key).await?,
@@ -188,8 +192,10 @@ async fn look(context: &Context, snapshot: &mut Snapshot) -> Result<(Comment, Ve
         parties::find(context, snapshot, &issue, early).await;
     } else {
         approvers::find_revoker(context, snapshot, &issue, labels).await;
+        snapshot.handed_over_is_listed = handed_over_is_listed(context, snapshot).await;
     }
     snapshot.issue = IssueView::Seen(Box::new(issue));
+    snapshot.clock_is_off = context.gitlab.clock_is_off();
     Ok((notes.comment, notes.seals))
 }
 
@@ -227,13 +233,39 @@ async fn recognise_twin(context: &Context, snapshot: &mut Snapshot, seal: Seal) 
     Ok(())
 }
 
-/// What is listed at an instance, where this look may mint.
+/// Whether what an active request handed over is still there. Not for a young one: lists lag.
+async fn handed_over_is_listed(context: &Context, snapshot: &Snapshot) -> Option<bool> {
+    // Once its end has come it is taken away, there or not.
+    let goes_on = |phase: &Phase| matches!(phase, Phase::Active { ends_at, .. } if *ends_at > context.now());
+    let active = snapshot.record.as_ref().is_some_and(|record| goes_on(&record.phase));
+    let attempt = snapshot.attempts.iter().find(|attempt| active && attempt.is_live())?;
+    let credential = attempt.credential?;
+    let lately = attempt.missing_since.is_none() && context.was_just_listed(&attempt.instance, credential);
+    if lately || !super::take_away::old_enough(attempt, context.now()) {
+        return None;
+    }
+    let zendesk = context.zendesk.get(&attempt.instance)?;
+    match credentials::is_listed(zendesk, attempt.kind, credential).await {
+        Ok(true) => {
+            context.note_listed(&attempt.instance, credential);
+            Some(true)
+        }
+        Ok(false) => Some(false),
+        Err(error) => {
+            tracing::warn!(issue.key = %snapshot.key, error = %error, "whether the credential is still there cannot be seen");
+            None
+        }
+    }
+}
+
+/// What is listed of a kind at an instance, where this look may mint.
 pub(super) async fn listing(
     context: &Context,
-    instance: &str,
-) -> Option<Result<Vec<crate::domain::observed::ListedToken>, Doubt>> {
+    (instance, kind): (&str, Kind),
+) -> Option<Result<Vec<Listed>, Doubt>> {
     let zendesk = context.zendesk.get(instance)?;
-    Some(zendesk.list_api_tokens().await.map_err(|error| zendesk_doubt(&error)))
+    let listed = credentials::list(zendesk, kind).await;
+    Some(listed.map_err(|error| credentials::unlisted(&error, kind)))
 }
 
 pub(super) fn zendesk_doubt(error: &VendorError) -> Doubt {

@@ -6,11 +6,12 @@ use super::context::Context;
 use super::foresight::Early;
 use super::observe::{carries, listing, zendesk_doubt};
 use crate::directory::{DirectoryError, Found, Freshness};
-use crate::domain::form::{self, AdminAccess, Field};
+use crate::domain::form::{self, Field};
 use crate::domain::ids::{Email, UserId, ZendeskUserId};
-use crate::domain::observed::{Issue, ListedToken, SlackPerson};
+use crate::domain::observed::{Issue, Listed, SlackPerson};
 use crate::domain::record::Authority;
 use crate::domain::snapshot::{Doubt, Manager, Parties, Person, Role, Snapshot, Vendor};
+use crate::domain::terms::Kind;
 use crate::vendors::slack::SlackError;
 
 /// Whom a form is for, as far as it says so itself.
@@ -22,12 +23,21 @@ pub(super) struct Question {
     pub(super) requester: Option<String>,
 }
 
+/// A kind at an instance.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Place {
+    /// The instance's key.
+    pub(super) instance: String,
+    /// What is to be made there.
+    pub(super) kind: Kind,
+}
+
 /// What an instance says.
 pub(super) struct AtInstance {
-    /// Our own user there.
+    /// Who would own it there.
     owner: Result<ZendeskUserId, Doubt>,
     /// What is listed there, where it was asked for.
-    listing: Option<Result<Vec<ListedToken>, Doubt>>,
+    listing: Option<Result<Vec<Listed>, Doubt>>,
 }
 
 /// Finds everybody concerned, and what is listed at the instance where this look may mint. What was found out on a
@@ -40,8 +50,8 @@ pub(super) async fn find(context: &Context, snapshot: &mut Snapshot, issue: &Iss
         answers.by_field.get(&Field::Requester).map(form::Answer::whole).filter(|text| !text.is_empty());
     let question = Question { author, requester };
     let (parties, there) = match early {
-        Some(Early { question: asked, parties, instance, there }) if asked == question => {
-            (parties, Some((instance, there)))
+        Some(Early { question: asked, parties, place, there }) if asked == question => {
+            (parties, Some((place, there)))
         }
         _ => (concerned(context, &question, freshness(snapshot, issue)).await, None),
     };
@@ -50,12 +60,13 @@ pub(super) async fn find(context: &Context, snapshot: &mut Snapshot, issue: &Iss
         context.note_manager(author, manager.id);
     }
     if let Ok(form) = form::check(&answers, policy, context.now())
-        && form.admin_access != AdminAccess::NotNeeded
+        && !form.asks_for_too_much()
     {
         let may_mint = issue.open && carries_provisioners(snapshot, issue);
-        let there = match there.filter(|(instance, _)| *instance == form.instance) {
+        let place = Place { instance: form.instance, kind: form.kind };
+        let there = match there.filter(|(asked, _)| *asked == place) {
             Some((_, there)) => there,
-            None => at_instance(context, &form.instance, may_mint).await,
+            None => at_instance(context, &place, may_mint).await,
         };
         (snapshot.parties.owner, snapshot.listing) = (there.owner, there.listing.filter(|_| may_mint));
     }
@@ -72,13 +83,18 @@ pub(super) async fn concerned(context: &Context, question: &Question, freshness:
     Parties { beneficiary: person, manager, ancestors, slack, ..Parties::unknown(&Doubt::NoForm) }
 }
 
-/// Our user at an instance, and the list there, if it is wanted.
-pub(super) async fn at_instance(context: &Context, instance: &str, list: bool) -> AtInstance {
+/// Who would own a kind at an instance, and the list there, if it is wanted.
+pub(super) async fn at_instance(context: &Context, place: &Place, list: bool) -> AtInstance {
+    let (instance, kind) = (place.instance.as_str(), place.kind);
+    let configured = context.policy.instance(instance).and_then(|instance| instance.integration_user);
     let owner = async {
+        if let Some(user) = configured.filter(|_| kind.is_oauth()) {
+            return Ok(user);
+        }
         let asked = context.owner(instance).await.ok_or(Doubt::UnknownInstance)?;
         asked.map(|owner| owner.id).map_err(|error| zendesk_doubt(&error))
     };
-    let listed = async { if list { listing(context, instance).await } else { None } };
+    let listed = async { if list { listing(context, (instance, kind)).await } else { None } };
     let (owner, listing) = tokio::join!(owner, listed);
     AtInstance { owner, listing }
 }

@@ -13,6 +13,7 @@ use serde_json::json;
 use crate::sandbox::answer::Answer;
 use crate::sandbox::call::Call;
 use crate::sandbox::server;
+use crate::sandbox::times::http_date;
 use crate::sandbox::world::World;
 
 /// A fault laid out by `POST /control/faults`.
@@ -76,10 +77,11 @@ impl Fault {
             "half_body",
             "redirect",
             "late_effect",
+            "nearly_spent",
         ];
         let known = plain.contains(&effect.as_str())
             || effect.strip_prefix("status:").is_some_and(|code| code.parse::<u16>().is_ok())
-            || effect.starts_with("slack_error:");
+            || ["slack_error:", "rate_limited:", "date:"].iter().any(|kind| effect.starts_with(kind));
         if !known {
             return Err(format!("unknown effect {effect}"));
         }
@@ -111,7 +113,12 @@ impl Fault {
         match self.effect.split_once(':').unwrap_or((&self.effect, "")) {
             ("status", code) => Outcome::plain(refusal(call, code.parse().unwrap_or(503))),
             ("slack_error", code) => Outcome::plain(Answer::ok(&json!({"ok": false, "error": code}))),
-            ("rate_limited", _) => Outcome::plain(throttled(&self.vendor)),
+            ("rate_limited", wait) => Outcome::plain(throttled(&self.vendor, wait)),
+            ("date", seconds) => {
+                let off = SignedDuration::from_secs(seconds.parse().unwrap_or_default());
+                let date = http_date(world.now().saturating_add(off).unwrap_or_default());
+                Outcome::plain(server::face(world, call).with("date", date))
+            }
             ("html", _) => {
                 Outcome::plain(Answer::text(200, "text/html", "<!doctype html><title>Sign in</title>"))
             }
@@ -140,8 +147,20 @@ impl Fault {
                 answer.body.truncate(answer.body.len() / 2);
                 Outcome::plain(answer)
             }
+            "nearly_spent" => Outcome::plain(nearly_spent(answer, &self.vendor)),
             _ => Outcome { answer, cut: true, hold: None, struck: true },
         }
+    }
+}
+
+/// The answer says that hardly anything is left of this minute's calls.
+fn nearly_spent(answer: Answer, vendor: &str) -> Answer {
+    match vendor {
+        "zendesk" => answer.with("x-rate-limit", 400).with("x-rate-limit-remaining", 3),
+        _ => answer
+            .with("ratelimit-name", "throttle_authenticated_api")
+            .with("ratelimit-limit", 2000)
+            .with("ratelimit-remaining", 3),
     }
 }
 
@@ -165,14 +184,18 @@ pub(crate) fn land(world: &mut World) {
     }
 }
 
-/// Zendesk's limit is answered as plain text, GitLab's too; Slack's as JSON, the one thing not under a 200.
-fn throttled(vendor: &str) -> Answer {
+/// `rate_limited`, `rate_limited:SECONDS` or `rate_limited:unsaid`. Zendesk's limit is answered as plain text, GitLab's too; Slack's as JSON, the one thing not under a 200.
+fn throttled(vendor: &str, wait: &str) -> Answer {
     let answer = match vendor {
         "zendesk" => Answer::text(429, "text/plain", "Number of allowed API requests per minute exceeded"),
         "slack" => Answer::json(429, &json!({"ok": false, "error": "ratelimited"})),
         _ => Answer::text(429, "text/plain", "Retry later"),
     };
-    answer.with("retry-after", 1)
+    match wait {
+        "" => answer.with("retry-after", 1),
+        "unsaid" => answer,
+        wait => answer.with("retry-after", wait),
+    }
 }
 
 fn refusal(call: &Call, status: u16) -> Answer {

@@ -149,10 +149,15 @@ token_file = "slack.token"
         ),
     ];
     for (key, login) in logins {
+        let offer = if key == "global" {
+            "kinds = [\"oauth_client\", \"oauth_token\", \"api_token\"]\nintegrations = true\nintegration_user = 9001"
+        } else {
+            "kinds = [\"api_token\", \"oauth_token\"]"
+        };
         let name = world.zendesk.get(key).map_or("", |account| &account.name);
         text.extend([format!(
             "\n[[instances]]\nkey = \"{key}\"\nname = \"{name}\"\nurl = \"{base}/zendesk/{key}\"\n\
-             kinds = [\"api_token\"]\nprovisioners = [104]\n\n[instances.login]\n{login}\n"
+             {offer}\n# Not after a week, so that a story ends on its day.\ndelete_after_days = 0\nprovisioners = [104]\n\n[instances.login]\n{login}\n"
         )]);
     }
     text

@@ -46,7 +46,7 @@ pub(super) async fn directory(
         }
         DirectorySource::Scim(config::Scim { url, token, username, email }) => {
             let settings = ScimSettings { url, token, username, email };
-            Directory::Resolved(Scim::resolver(world.transport.clone(), settings, parts))
+            Directory::Resolved(Scim::resolver(world.transport.for_account(&world.clock), settings, parts))
         }
     };
     Ok(directory)

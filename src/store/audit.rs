@@ -88,16 +88,7 @@ impl Store {
 
     /// What was written down about a request, oldest first.
     pub async fn history(&self, key: IssueKey) -> Result<Vec<StoredEntry>, StoreError> {
-        let rows = query(concat!(
-            "SELECT ",
-            columns!(audit),
-            " FROM audit WHERE project_id = $1 AND iid = $2 ORDER BY seq"
-        ))
-        .bind(key.project.0)
-        .bind(key.iid)
-        .fetch_all(&self.inner.read)
-        .await?;
-        rows.iter().map(StoredEntry::read).collect()
+        history(&self.inner.read, key).await
     }
 
     /// The page of entries from `seq` on, at most 500; empty after the last.
@@ -227,6 +218,19 @@ async fn insert(connection: &mut Connection, entry: &StoredEntry) -> Result<(), 
     .execute(connection)
     .await?;
     Ok(())
+}
+
+pub(super) async fn history(read: &Reader, key: IssueKey) -> Result<Vec<StoredEntry>, StoreError> {
+    let rows = query(concat!(
+        "SELECT ",
+        columns!(audit),
+        " FROM audit WHERE project_id = $1 AND iid = $2 ORDER BY seq"
+    ))
+    .bind(key.project.0)
+    .bind(key.iid)
+    .fetch_all(read)
+    .await?;
+    rows.iter().map(StoredEntry::read).collect()
 }
 
 pub(super) async fn entries_from(read: &Reader, seq: i64) -> Result<Vec<StoredEntry>, StoreError> {

@@ -13,6 +13,7 @@ use super::chain::Chain;
 use super::error::StoreError;
 use super::marks;
 use super::migrations;
+use super::place::Place;
 use super::settings;
 use super::sql::{Connection, query};
 use super::wake::Bell;
@@ -58,7 +59,11 @@ impl Store {
             Location::Sqlite(path) => sqlite::writing(path).await?,
             Location::Postgres { url, password } => postgres::writing(url, password.as_ref()).await?,
         };
-        let writer = Writer::new(pool.clone(), clock);
+        let place = match &location {
+            Location::Sqlite(path) => Some(Place::of(path).map_err(sqlx::Error::Io)?),
+            Location::Postgres { .. } => None,
+        };
+        let writer = Writer::new(pool.clone(), clock, place);
         let fresh_id = random_id(randomness);
         let (installation, chain) = writer
             .run(move |connection, _| Box::pin(async move { prepare(connection, fresh_id, audit_key).await }))

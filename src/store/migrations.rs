@@ -42,6 +42,7 @@ const ALL: &[(i64, &str, Texts)] = &[
     (3, "directory pins", both(include_str!("migrations/0003_directory_pins.sql"))),
     (10, "life", both(include_str!("migrations/0010_life.sql"))),
     (11, "extensions", both(include_str!("migrations/0011_extensions.sql"))),
+    (12, "audit sinks", both(include_str!("migrations/0012_audit_sinks.sql"))),
     (13, "calendar", both(include_str!("migrations/0013_calendar.sql"))),
     (14, "inventory", both(include_str!("migrations/0014_inventory.sql"))),
     (15, "retirements", both(include_str!("migrations/0015_retirements.sql"))),

@@ -28,12 +28,14 @@ mod marks;
 mod migrations;
 mod offline;
 mod orders;
+mod place;
 mod postgres;
 mod projects;
 mod requests;
 mod retirements;
 mod rows;
 mod settings;
+mod sinks;
 mod sql;
 mod sqlite;
 mod sweeps;
@@ -110,6 +112,11 @@ impl Store {
     /// also poll.
     pub fn wake(&self) -> Arc<Notify> {
         self.inner.wake.here()
+    }
+
+    /// Whether the file that was opened is still at its path. A server's database has no file of ours.
+    pub fn is_in_place(&self) -> bool {
+        self.inner.writer.in_place().is_ok()
     }
 
     /// Waits for the writes under way, then closes the database; whatever is asked afterwards is `Unavailable`.

@@ -14,6 +14,7 @@ use super::chain::Chain;
 use super::error::StoreError;
 use super::sql::{Reader, query_scalar};
 use super::verify::{self, VerifyError};
+use crate::domain::ids::IssueKey;
 use crate::key::Key;
 
 /// The chain in a file.
@@ -46,6 +47,11 @@ impl AuditCopy {
     /// As [`super::Store::entries_from`].
     pub async fn entries_from(&self, seq: i64) -> Result<Vec<StoredEntry>, StoreError> {
         audit::entries_from(&self.read, seq).await
+    }
+
+    /// As [`super::Store::history`].
+    pub async fn history(&self, key: IssueKey) -> Result<Vec<StoredEntry>, StoreError> {
+        audit::history(&self.read, key).await
     }
 
     /// As [`super::Store::stretch`].

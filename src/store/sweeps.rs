@@ -324,7 +324,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_was_seen_and_what_is_remembered_is_told_of_many_at_once() {
-        on_both(async |bench| {
+        Box::pin(on_both(async |bench| {
             bench.mark(1..251).await;
             bench.remember(1, record()).await;
             let claim = bench.claim(2).await;
@@ -338,7 +338,7 @@ mod tests {
             let claim = bench.claim(2).await;
             bench.store.release(&claim, Release::default()).await.unwrap();
             assert_eq!(bench.store.listed(ProjectId(7), &[2]).await.unwrap()[&2].seen.as_deref(), Some("so"));
-        })
+        }))
         .await;
     }
 

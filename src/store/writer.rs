@@ -8,12 +8,14 @@
 //! another clock than the machine's (tests, the demo, a simulation): then everybody there lives by that one.
 
 use std::pin::Pin;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use sqlx::{PgPool, SqlitePool};
 use tokio_util::task::TaskTracker;
 
 use super::error::StoreError;
+use super::place::Place;
 use super::rows::milliseconds_up;
 use super::sql::{Connection, query_scalar};
 use crate::clock::SharedClock;
@@ -33,11 +35,18 @@ pub(super) struct Writer {
     pool: Pool,
     clock: SharedClock,
     tasks: TaskTracker,
+    /// SQLite's file.
+    place: Option<Arc<Place>>,
 }
 
 impl Writer {
-    pub(super) fn new(pool: Pool, clock: SharedClock) -> Self {
-        Self { pool, clock, tasks: TaskTracker::new() }
+    pub(super) fn new(pool: Pool, clock: SharedClock, place: Option<Place>) -> Self {
+        Self { pool, clock, tasks: TaskTracker::new(), place: place.map(Arc::new) }
+    }
+
+    /// Whether what is committed is kept where it will be found again.
+    pub(super) fn in_place(&self) -> Result<(), sqlx::Error> {
+        self.place.as_ref().map_or(Ok(()), |place| place.check()).map_err(sqlx::Error::Io)
     }
 
     /// Runs `work` in one transaction, with the time in milliseconds; an error of `work` takes all of it back.
@@ -69,17 +78,38 @@ impl Writer {
     where
         F: for<'c> FnOnce(&'c mut Connection, i64) -> Work<'c, T>,
     {
-        let mut transaction = self.begin().await?;
+        let mut transaction = match self.begin().await {
+            Err(sqlx::Error::InvalidSavePointStatement) => {
+                self.part_with_the_connection().await;
+                self.begin().await?
+            }
+            begun => begun?,
+        };
         let done = match self.time(&mut transaction).await {
             Ok(now) => work(&mut transaction, now).await,
             Err(error) => Err(error.into()),
         };
+        let done = done.and_then(|value| self.in_place().map(|()| value).map_err(Into::into));
         if done.is_ok() {
             transaction.commit().await?;
         } else if let Err(error) = transaction.rollback().await {
             tracing::warn!(%error, "a transaction could not be taken back");
         }
         done
+    }
+
+    /// SQLite takes a transaction back by itself where it cannot be written (a full disk), and the driver goes on
+    /// counting it as open: it would refuse every other one on this connection for ever.
+    async fn part_with_the_connection(&self) {
+        let Pool::Sqlite(pool) = &self.pool else { return };
+        match pool.acquire().await {
+            Ok(connection) => {
+                if let Err(error) = connection.close().await {
+                    tracing::warn!(%error, "a connection to the database could not be closed");
+                }
+            }
+            Err(error) => tracing::warn!(%error, "there is no connection to the database"),
+        }
     }
 
     async fn begin(&self) -> Result<Connection, sqlx::Error> {

@@ -14,7 +14,7 @@ use super::Vendor;
 use super::http::TransportError;
 
 /// A longer `Retry-After` is cut to this: the vendors' windows are minutes, and an ending must not sleep for days.
-const LONGEST_WAIT: SignedDuration = SignedDuration::from_hours(1);
+pub(super) const LONGEST_WAIT: SignedDuration = SignedDuration::from_hours(1);
 /// Longest code kept of a refusal, in characters.
 const CODE_LENGTH: usize = 80;
 
@@ -157,8 +157,8 @@ pub(super) fn accepted(
 /// A date is measured from the answer's own `Date`, so that the two clocks need not agree.
 pub(super) fn retry_after(headers: &HeaderMap) -> Option<SignedDuration> {
     let text = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
-    let wait = match text.parse::<u32>() {
-        Ok(seconds) => SignedDuration::from_secs(seconds.into()),
+    let wait = match text.parse::<u64>() {
+        Ok(seconds) => SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX)),
         Err(_) => http_date(text)?.duration_since(sent_at(headers)?),
     };
     Some(wait.clamp(SignedDuration::ZERO, LONGEST_WAIT))

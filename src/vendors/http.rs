@@ -8,6 +8,7 @@
 
 use std::convert::Infallible;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
@@ -21,7 +22,9 @@ use tracing::{Instrument, Span, field};
 use zeroize::Zeroizing;
 
 use super::error::retry_after;
+use super::gate::Gate;
 use super::{Call, network};
+use crate::clock::SharedClock;
 
 /// Tries of a repeatable call, the first included.
 const TRIES: u32 = 3;
@@ -70,6 +73,7 @@ enum Route {
 pub struct Transport {
     route: Route,
     limits: Limits,
+    gate: Option<Arc<Gate>>,
 }
 
 /// TLS could not be set up.
@@ -93,21 +97,45 @@ impl Transport {
     /// An answer that has a [`TransportError`] among its extensions stands for that failure, so that a simulation
     /// can lose an answer after the effect. Repeated calls do not pause.
     pub fn in_process(router: Router) -> Self {
-        Self { route: Route::InProcess(router), limits: Limits::DEFAULT }
+        Self { route: Route::InProcess(router), limits: Limits::DEFAULT, gate: None }
     }
 
     pub(super) fn over_network_within(limits: Limits) -> Result<Self, NoTransport> {
         let client = network::client(limits).map_err(NoTransport)?;
-        Ok(Self { route: Route::Network(client), limits })
+        Ok(Self { route: Route::Network(client), limits, gate: None })
     }
 
     #[cfg(test)]
     pub(super) fn in_process_within(router: Router, limits: Limits) -> Self {
-        Self { route: Route::InProcess(router), limits }
+        Self { route: Route::InProcess(router), limits, gate: None }
     }
 
-    /// Sends once. Any status is an answer, a redirect too.
+    /// The same way out, for one account of a vendor: from now on a wish of that vendor's to be left alone is kept by
+    /// all clones of this one. Then nothing waits inside a call any more.
+    #[must_use]
+    pub fn for_account(&self, clock: &SharedClock) -> Self {
+        Self { gate: Some(Arc::new(Gate::new(clock.clone()))), ..self.clone() }
+    }
+
+    /// Whether the account's last answer was dated minutes from our own time.
+    pub fn clock_is_off(&self) -> bool {
+        self.gate.as_ref().is_some_and(|gate| gate.clock_is_off())
+    }
+
+    /// Sends once. Any status is an answer, a redirect too. While the vendor wants to be left alone the answer is a
+    /// 429 of our own.
     pub async fn send(&self, call: Call, request: Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
+        let Some(gate) = &self.gate else { return self.pass(call, request).await };
+        if let Some(refusal) = gate.refusal(call) {
+            return Ok(refusal);
+        }
+        let sent = gate.now();
+        let answer = self.pass(call, request).await?;
+        gate.heard(call, &answer, sent);
+        Ok(answer)
+    }
+
+    async fn pass(&self, call: Call, request: Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
         let span = tracing::info_span!(
             "vendor.call",
             vendor = %call.vendor,
@@ -118,8 +146,9 @@ impl Transport {
         self.measured(request).instrument(span).await
     }
 
-    /// Sends up to three times, for a call whose repetition changes nothing: after no answer, 502, 503 or 504, and
-    /// after a 429 with a `Retry-After` of at most 3 s. Gives the last outcome.
+    /// Sends up to three times, for a call whose repetition changes nothing: after no answer, 502, 503 or 504. A wish to
+    /// be left alone for at most 3 s is waited out, unless this is for an account, whose callers come back. Gives the last
+    /// outcome.
     pub async fn send_repeatable(
         &self,
         call: Call,
@@ -129,7 +158,7 @@ impl Transport {
         let mut pause = FIRST_PAUSE;
         for _ in 1..TRIES {
             let outcome = self.send(call, request.clone()).await;
-            let Some(wait) = worth_repeating(&outcome, pause) else { return outcome };
+            let Some(wait) = worth_repeating(&outcome, pause, self.gate.is_none()) else { return outcome };
             if began.elapsed() > REPEAT_WITHIN {
                 return outcome;
             }
@@ -193,13 +222,20 @@ fn is_loopback(host: &str) -> bool {
 }
 
 /// How long to wait before the next try, if one is worth it.
-fn worth_repeating(outcome: &Result<Response<Bytes>, TransportError>, pause: Duration) -> Option<Duration> {
+fn worth_repeating(
+    outcome: &Result<Response<Bytes>, TransportError>,
+    pause: Duration,
+    waits: bool,
+) -> Option<Duration> {
     let answer = match outcome {
         Ok(answer) => answer,
         Err(TransportError::TooLarge) => return None,
         Err(TransportError::Unsent | TransportError::Unknown) => return Some(pause),
     };
     let asked = retry_after(answer.headers()).map(SignedDuration::unsigned_abs);
+    if asked.is_some() && !waits {
+        return None;
+    }
     match answer.status() {
         StatusCode::TOO_MANY_REQUESTS => asked.filter(|wait| *wait <= SHORT_WAIT),
         StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT => {

@@ -8,6 +8,7 @@
 use url::Url;
 
 pub mod error;
+pub(crate) mod gate;
 pub mod gitlab;
 pub mod http;
 mod network;

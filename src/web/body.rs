@@ -9,6 +9,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::body::HttpBody as _;
 use http_body_util::BodyExt as _;
+use tokio::sync::Semaphore;
 
 use super::signature::{Check, Unauthentic};
 use super::webhook::Refusal;
@@ -22,11 +23,20 @@ pub(super) struct Limits {
     pub(super) read: usize,
     /// For everything.
     pub(super) time: Duration,
+    /// How many bodies larger than usual are kept at a time, whoever sends them. One more is read and verified as well,
+    /// and its issue found by a sweep.
+    pub(super) larger: &'static Semaphore,
 }
 
 /// GitLab's own limit and time-out are 25 MB and 10 s. Source: GitLab, "GitLab.com settings", "Webhooks".
 pub(super) const LIMITS: Limits =
-    Limits { kept: 1024 * 1024, read: 25 * 1024 * 1024, time: Duration::from_secs(10) };
+    Limits { kept: 1024 * 1024, read: 25 * 1024 * 1024, time: Duration::from_secs(10), larger: &LARGER };
+
+/// Bodies larger than this are few, since GitLab sends a whole issue only where somebody wrote that much.
+const USUAL: usize = 64 * 1024;
+
+/// With what is usual in all other connections, these larger ones are what a flood can cost.
+static LARGER: Semaphore = Semaphore::const_new(24);
 
 /// An authentic body.
 #[derive(Debug, PartialEq, Eq)]
@@ -49,6 +59,7 @@ pub(super) async fn receive(body: Body, check: Check, limits: Limits) -> Result<
 
 async fn read(mut body: Body, mut check: Check, limits: Limits) -> Result<Received, Refusal> {
     let mut kept = Some(Vec::new());
+    let mut larger = None;
     let mut length = 0;
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| Unauthentic::Broken)?;
@@ -58,7 +69,10 @@ async fn read(mut body: Body, mut check: Check, limits: Limits) -> Result<Receiv
             return Err(Refusal::TooLarge);
         }
         check.update(&chunk);
-        if length > limits.kept {
+        if length > USUAL && larger.is_none() {
+            larger = limits.larger.try_acquire().ok();
+        }
+        if length > limits.kept || (length > USUAL && larger.is_none()) {
             kept = None;
         } else if let Some(kept) = &mut kept {
             kept.extend_from_slice(&chunk);
@@ -121,7 +135,7 @@ mod tests {
         Body::new(Dripping { chunks: chunks.iter().map(|chunk| Body::from(*chunk)).collect(), end })
     }
 
-    const SMALL: Limits = Limits { kept: 4, read: 8, time: Duration::from_hours(1) };
+    const SMALL: Limits = Limits { kept: 4, read: 8, time: Duration::from_hours(1), larger: &LARGER };
 
     #[tokio::test]
     async fn what_fits_is_kept_whole() {
@@ -135,6 +149,24 @@ mod tests {
         assert_eq!(receive(body, Check::Token, SMALL).await, Ok(Received::TooLargeToParse));
         let body = dripping(&["abcdefgh"], End::Proper);
         assert_eq!(receive(body, Check::Token, SMALL).await, Ok(Received::TooLargeToParse));
+    }
+
+    static TWO: Semaphore = Semaphore::const_new(2);
+
+    #[tokio::test]
+    async fn of_larger_bodies_only_so_many_are_kept_at_a_time() {
+        let text = "x".repeat(USUAL + 1);
+        let limits = Limits { kept: 2 * USUAL, read: 4 * USUAL, larger: &TWO, ..SMALL };
+        let body = || Body::from(text.clone());
+        assert!(matches!(receive(body(), Check::Token, limits).await, Ok(Received::Whole(_))));
+        let all = TWO.acquire_many(2).await.unwrap();
+        assert_eq!(receive(body(), Check::Token, limits).await, Ok(Received::TooLargeToParse));
+        assert_eq!(
+            receive(Body::from("usual"), Check::Token, limits).await,
+            Ok(Received::Whole(b"usual".to_vec()))
+        );
+        drop(all);
+        assert!(matches!(receive(body(), Check::Token, limits).await, Ok(Received::Whole(_))));
     }
 
     #[tokio::test]

@@ -17,7 +17,7 @@ impl Marks for Store {
     }
 
     async fn answers(&self) -> bool {
-        self.head().await.is_ok()
+        self.is_in_place() && self.head().await.is_ok()
     }
 }
 

@@ -14,18 +14,18 @@ use crate::harness::Database;
 
 const BOUND: Duration = Duration::from_mins(1);
 
-fn countersign() -> Command {
+pub(crate) fn countersign() -> Command {
     Command::new(env!("CARGO_BIN_EXE_countersign"))
 }
 
 /// A process that says where it listens, and is ended when dropped.
-struct Running {
+pub(crate) struct Running {
     child: Child,
-    address: String,
+    pub(crate) address: String,
 }
 
 impl Running {
-    fn start(command: &mut Command, log: &Path) -> Self {
+    pub(crate) fn start(command: &mut Command, log: &Path) -> Self {
         let log = std::fs::File::create(log).unwrap();
         let mut child = command.stdout(Stdio::piped()).stderr(log).spawn().unwrap();
         let mut line = String::new();
@@ -33,6 +33,10 @@ impl Running {
         let said: Value =
             serde_json::from_str(&line).unwrap_or_else(|_| panic!("no line of JSON, but {line:?}"));
         Self { address: said["listening"].as_str().unwrap().to_owned(), child }
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// Asks it to stop as systemd does, and gives its exit status.
@@ -202,7 +206,7 @@ impl Town {
 }
 
 /// The shipped template, filled in, ending well ahead of the machine's own date.
-fn filled_in() -> String {
+pub(crate) fn filled_in() -> String {
     let now = countersign::clock::Clock::now(&countersign::clock::SystemClock);
     let day = now.checked_add(jiff::SignedDuration::from_hours(24 * 20)).unwrap().to_string();
     let template = std::fs::read_to_string(
@@ -281,6 +285,90 @@ async fn sandbox_setup_serve_and_revoke_as_processes() {
         assert!(!found, "the secret is in {place}");
     }
     database.remove().await;
+}
+
+/// The shipped template, filled in for a kind with scopes.
+fn filled_in_for(kind: &str, days: i64) -> String {
+    let now = countersign::clock::Clock::now(&countersign::clock::SystemClock);
+    let day = now.checked_add(jiff::SignedDuration::from_hours(24 * days)).unwrap().to_string();
+    let template = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/gitlab/API_Token_Request.md");
+    std::fs::read_to_string(template)
+        .unwrap()
+        .replace("- [ ] Zendesk Global", "- [x] Zendesk Global")
+        .replace(&format!("- [ ] {kind}"), &format!("- [x] {kind}"))
+        .replace("### Business purpose\n", "### Business purpose\n\nExport tickets.\n")
+        .replace("### Scopes\n", "### Scopes\n\ntickets:read\n")
+        .replace("### Remove on\n", &format!("### Remove on\n\n{}\n", &day[..10]))
+}
+
+impl Town {
+    /// Does what the command of a message does that hands over an OAuth client; the status and the access token.
+    async fn fetches(&self, message: &Value) -> (u16, String) {
+        let blocks = message["blocks"].as_array().unwrap();
+        let literal = |block: &Value| block["elements"][0]["elements"][0]["text"].as_str().map(str::to_owned);
+        let literals: Vec<String> = blocks.iter().filter_map(literal).collect();
+        let [secret, command] = literals.as_slice() else { panic!("no secret and command in {message}") };
+        let words: Vec<&str> = command.split([' ', '\'']).collect();
+        let url = words.iter().find(|word| word.starts_with("http")).unwrap();
+        let mut pairs: Vec<(&str, &str)> = words.iter().filter_map(|word| word.split_once('=')).collect();
+        pairs.push(("client_secret", secret));
+        let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
+        let request = self.http.post(*url).header("content-type", "application/x-www-form-urlencoded");
+        let answer = request.body(body).send().await.unwrap();
+        let status = answer.status().as_u16();
+        let grant: Value = answer.json().await.unwrap();
+        (status, grant["access_token"].as_str().unwrap_or_default().to_owned())
+    }
+
+    /// What Zendesk answers to an access token.
+    async fn bears(&self, token: &str) -> u16 {
+        let url = format!("{}/api/v2/tickets", self.people["instances"][0]["url"].as_str().unwrap());
+        self.http.get(url).bearer_auth(token).send().await.unwrap().status().as_u16()
+    }
+
+    /// A request from its opening to the message; the address and what the requester got.
+    async fn hands_over(&self, form: &str) -> (i64, String, Value) {
+        let (iid, url) = self.opens(form).await;
+        self.comment_says(iid, "Waiting for the manager").await;
+        self.labels("manager", iid, "manager-approved").await;
+        self.comment_says(iid, "Waiting for the provisioner").await;
+        self.labels("provisioner", iid, "provisioner-approved").await;
+        self.comment_says(iid, "Access request: Active").await;
+        let messages = self.messages("requester").await;
+        let of_this = |message: &&Value| message["text"].as_str().unwrap().ends_with(&url);
+        let message = messages.iter().find(of_this).unwrap().clone();
+        (iid, url, message)
+    }
+
+    /// Nothing of it is anywhere in what the service wrote.
+    fn is_nowhere(&self, secret: &str) {
+        for file in ["serve.log", "home/countersign.db", "home/countersign.db-wal"] {
+            let content = std::fs::read(self.folder.path().join(file)).unwrap_or_default();
+            let there = content.windows(secret.len()).any(|window| window == secret.as_bytes());
+            assert!(!there, "the secret is in {file}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn oauth_credentials_from_the_message_work_at_zendesk_until_they_are_revoked() {
+    let town = Town::build().await;
+    town.set_up();
+    for (kind, days) in [("OAuth client", 20), ("Integration", 20), ("OAuth access token", 1)] {
+        let (iid, url, message) = town.hands_over(&filled_in_for(kind, days)).await;
+        let is_client = kind != "OAuth access token";
+        let secret = secret_in(&message);
+        let token = if is_client { town.fetches(&message).await.1 } else { secret.clone() };
+        assert_eq!(town.bears(&token).await, 200, "{kind}");
+        let revoked = town.command(&["revoke", &url, "--why", "no longer needed"]);
+        assert_eq!(revoked.status.code(), Some(0), "{}", String::from_utf8_lossy(&revoked.stderr));
+        town.comment_says(iid, "Access request: Ended").await;
+        assert_eq!(town.bears(&token).await, 401, "{kind}");
+        if is_client {
+            assert_eq!(town.fetches(&message).await.0, 401);
+        }
+        town.is_nowhere(&secret);
+    }
 }
 
 #[tokio::test]

@@ -187,3 +187,141 @@ async fn t32_an_end_that_was_cut_off_and_covered_up_is_found_by_a_head_that_a_co
     says(&text(&found.stderr), "is not what was published");
     house.leave().await;
 }
+
+/// The files of an archive, by their names below its folder.
+fn unpacked(archive: &Path) -> std::collections::BTreeMap<String, String> {
+    let mut files = std::collections::BTreeMap::new();
+    for entry in tar::Archive::new(std::fs::File::open(archive).unwrap()).entries().unwrap() {
+        let mut entry = entry.unwrap();
+        let path = entry.path().unwrap().display().to_string();
+        let mut content = String::new();
+        std::io::Read::read_to_string(&mut entry, &mut content).unwrap();
+        files.insert(path.split_once('/').unwrap().1.to_owned(), content);
+    }
+    files
+}
+
+#[tokio::test]
+async fn an_archive_of_a_request_tells_its_whole_life_and_proves_it() {
+    let (house, iid) = eventful().await;
+    house.orders(iid, countersign::domain::snapshot::OrderKind::Revoke).await;
+    house.later(jiff::SignedDuration::from_hours(1)).await;
+    let files = Files::of(&house).await;
+    let archive = files.folder.path().join("evidence.tar");
+    let make = |file: &Path| {
+        offline(&["audit", "evidence", "42#4", "--database", &files.database, "--output", &shown(file)])
+    };
+    let made = make(&archive);
+    assert!(made.status.success(), "{}", text(&made.stderr));
+    let again = files.folder.path().join("again.tar");
+    make(&again);
+    let bytes = std::fs::read(&archive).unwrap();
+    assert!(bytes == std::fs::read(&again).unwrap(), "the same state is the same bytes");
+    for secret in house.secrets() {
+        assert!(!String::from_utf8_lossy(&bytes).contains(&secret), "a secret is in the archive");
+    }
+    let content = unpacked(&archive);
+    let names: Vec<&str> = content.keys().map(|name| name.rsplit('/').next().unwrap()).collect();
+    for name in [
+        "README.txt",
+        "MANIFEST.sha256",
+        "entries.jsonl",
+        "form.md",
+        "terms.canonical.json",
+        "directory.json",
+        "label-events.json",
+        "mint.json",
+        "delivery.json",
+        "end.json",
+        "refusals.json",
+    ] {
+        assert!(names.contains(&name), "{name} is not among {names:?}");
+    }
+    let manager = content.keys().find(|name| name.ends_with("-manager/approval.json")).unwrap();
+    let of = |name: &str| content[&manager.replace("approval.json", name)].clone();
+    let approval: Value = serde_json::from_str(&of("approval.json")).unwrap();
+    let digest = countersign::domain::terms::hex(&sha2::Digest::finalize(sha2::Digest::chain_update(
+        <sha2::Sha256 as sha2::Digest>::new(),
+        of("terms.canonical.json"),
+    )));
+    assert_eq!(approval["digest"], digest.as_str());
+    assert_eq!(of("form.md"), crate::harness::Form::default().text());
+    says(&of("label-events.json"), "\"actor\": 102");
+    says(&content["end.json"], "credential.gone");
+    let facts = content["README.txt"]
+        .split("WHAT IS IN HERE")
+        .next()
+        .unwrap()
+        .replace(&house.sandbox.base_url(), "http://sandbox");
+    insta::assert_snapshot!(facts.replace(&digest, "[digest]"), @"");
+    house.leave().await;
+}
+
+#[tokio::test]
+async fn an_archive_that_somebody_changed_is_found() {
+    let (house, _) = eventful().await;
+    let files = Files::of(&house).await;
+    let archive = shown(&files.folder.path().join("evidence.tar"));
+    offline(&["audit", "evidence", "42#4", "--database", &files.database, "--output", &archive]);
+    let verify = || offline(&["audit", "verify", "--evidence", &archive, "--key-file", &files.key]);
+    let whole = verify();
+    assert!(whole.status.success(), "{}", text(&whole.stderr));
+    let bytes = std::fs::read(&archive).unwrap();
+    let changed = String::from_utf8(bytes.clone()).unwrap().replacen("Export solved", "Import solved", 1);
+    std::fs::write(&archive, changed).unwrap();
+    let found = verify();
+    assert_eq!(found.status.code(), Some(1));
+    says(&text(&found.stderr), "is not what the manifest says");
+    std::fs::write(&archive, bytes).unwrap();
+    let other = files.folder.path().join("other.key");
+    std::fs::write(&other, "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=").unwrap();
+    let found = offline(&["audit", "verify", "--evidence", &archive, "--key-file", &shown(&other)]);
+    assert_eq!(found.status.code(), Some(1));
+    says(&text(&found.stderr), "entry 1 of entries.jsonl is not what was written");
+    house.leave().await;
+}
+
+#[tokio::test]
+async fn a_second_place_gets_every_entry_in_order_and_a_restart_goes_on_without_a_gap() {
+    let mut house = House::open_with(|config| {
+        *config = config.replace("[audit]\n", "[audit]\nsink = \"second.jsonl\"\n");
+    })
+    .await;
+    let drain = async |house: &House| house.service().sink.clone().unwrap().drain().await;
+    house.approved().await;
+    let first = drain(&house).await.unwrap();
+    assert_eq!((first as i64, drain(&house).await.unwrap()), (house_entries(&house).await, 0));
+    house.restart().await;
+    house.opens("requester", &crate::harness::Form::default().text()).await;
+    house.settle().await;
+    assert!(drain(&house).await.unwrap() > 0);
+    let lines = std::fs::read_to_string(house.path("second.jsonl")).unwrap();
+    assert_eq!(lines.lines().count() as i64, house_entries(&house).await);
+    let files = Files::of(&house).await;
+    let verified = files.verify_export(&shown(&house.path("second.jsonl")), &[]);
+    assert!(verified.status.success(), "{}", text(&verified.stderr));
+    house.leave().await;
+}
+
+#[tokio::test]
+async fn a_second_place_that_takes_nothing_stops_nothing_and_gets_everything_later() {
+    let mut house = House::open_with(|config| {
+        *config = config.replace("[audit]\n", "[audit]\nsink = \"place/second.jsonl\"\n");
+    })
+    .await;
+    house.service().sink.clone().unwrap().drain().await.unwrap_err();
+    let iid = house.approved().await;
+    house.has_exactly_one(iid).await;
+    std::fs::create_dir(house.path("place")).unwrap();
+    // The process died after it wrote and before it noted so: everything once more, and nothing is missing.
+    house.service().sink.clone().unwrap().drain().await.unwrap();
+    house.sql("UPDATE audit_sinks SET seq = 3").await;
+    house.restart().await;
+    house.service().sink.clone().unwrap().drain().await.unwrap();
+    let second = house.path("place").join("second.jsonl");
+    let lines = std::fs::read_to_string(&second).unwrap();
+    assert!(lines.lines().count() as i64 > house_entries(&house).await);
+    let verified = Files::of(&house).await.verify_export(&shown(&second), &[]);
+    says(&text(&verified.stderr), "are whole");
+    house.leave().await;
+}

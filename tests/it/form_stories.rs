@@ -25,8 +25,8 @@ async fn an_incomplete_form_is_closed_with_everything_that_is_missing() {
 
     There is nothing to approve yet, so this issue was closed. Please **edit the description**, then **reopen the issue**:
 
-    - **Kind of credential** says `Integration`; expected: `one of: API token`
     - **Business purpose** is empty; expected: `what will use the credential, and what for`
+    - **Scopes** is empty; expected: `at least one scope, like tickets:read`
     - **Remove on** says `end of year`; expected: `the last day it should work, as YYYY-MM-DD`
 
     1. **Form**: ✗ needs a correction
@@ -138,7 +138,7 @@ async fn admin_access_that_is_not_needed_is_denied() {
     assert_snapshot!(house.comment(iid).await, @"
     #### Access request: Denied
 
-    The form says under “Why admin access is needed” that admin access is not needed. An API token always has it, so none is issued. Please ask for a kind with scopes where the instance offers one; or, if admin access is needed after all, change that part and reopen the issue.
+    The form says under “Why admin access is needed” that admin access is not needed. An API token always has it, so none is issued. Please ask for a kind with scopes: choose OAuth client or OAuth access token under “Kind of credential”, fill in “Scopes”, and reopen the issue. Or, if admin access is needed after all, change that part and reopen the issue.
 
     1. **Form**: ✓ complete
     1. **Manager**: not yet

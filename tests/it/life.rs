@@ -412,6 +412,7 @@ async fn an_active_request_costs_little_when_nothing_happens() {
         house.later(DAY).await;
     }
     assert!(calls() - before <= 5 * 8, "{} calls", calls() - before);
-    assert_eq!(house.calls("zendesk", "GET", ""), zendesk);
+    let asked = house.calls("zendesk", "GET", "") - zendesk;
+    assert!(asked <= 5, "{asked}: whether it is still there is asked once a day");
     house.leave().await;
 }

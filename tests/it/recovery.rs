@@ -346,10 +346,10 @@ async fn t31_a_refusal_to_create_is_final_and_no_storm() {
     let iid = house.approved_form_unseen(&form).await;
     house.settle().await;
     assert_eq!(house.phase(iid).await, "blocked");
-    assert_snapshot!(house.comment(iid).await, @r#"
+    assert_snapshot!(house.comment(iid).await, @"
     #### Access request: Blocked
 
-    Zendesk refuses to create this credential: no account can create API tokens since 2026-10-27, and no account can hold more than its limit. Nothing was issued, and trying again will not help by itself. A person must look: an operator runs `countersign retry`, or the provisioner takes the label ~"provisioner-approved" off and puts it on again.
+    Zendesk refuses to create this credential: no account can create API tokens since 2026-10-27, and no account can hold more than its limit. Nothing was issued, and trying again will not help by itself. What this instance can issue instead: OAuth access token. To have that, open a new request. Should Zendesk's mind have changed, an operator runs `countersign retry`.
 
     1. **Form**: ✓ complete
     1. **Manager**: ✓ approved by @kim, 2026-12-01 09:01 UTC (terms `…`)
@@ -367,7 +367,7 @@ async fn t31_a_refusal_to_create_is_final_and_no_storm() {
     - Why admin access is needed: `The export reads tickets of all groups.`
 
     **Any holder of an API token can act as any user of that account, admins included.** Approve it only if that is needed.
-    "#);
+    ");
     for _ in 0..48 {
         house.later(SignedDuration::from_mins(30)).await;
         house.look(iid).await;

@@ -2,6 +2,7 @@
 
 use super::{Failure, Setup, UNCHANGED};
 use crate::config::Config;
+use crate::domain::form::INTEGRATION;
 use crate::vendors::gitlab::setup::NewFile;
 
 /// As it is shipped.
@@ -41,6 +42,7 @@ fn template(config: &Config) -> String {
         ("Zendesk instance", first(&titles.instance)),
         ("Kind of credential", first(&titles.kind)),
         ("Business purpose", first(&titles.purpose)),
+        ("Scopes", first(&titles.scopes)),
         ("Why admin access is needed", first(&titles.admin_access)),
         ("Remove on", first(&titles.remove_on)),
         ("Requester", first(&titles.requester)),
@@ -48,9 +50,11 @@ fn template(config: &Config) -> String {
     ];
     let boxes: Vec<String> =
         config.instances.iter().map(|instance| format!("- [ ] {}", instance.name)).collect();
+    let kinds = kinds(config);
     let line = |line: &str| match line {
         "<!-- countersign: API_Token_Request -->" => config.form.marker.clone(),
         "- [ ] Zendesk Global" => boxes.join("\n"),
+        "- [ ] OAuth client" => kinds.join("\n"),
         other => match other
             .strip_prefix("### ")
             .and_then(|title| headings.iter().find(|(shipped, _)| *shipped == title))
@@ -59,6 +63,21 @@ fn template(config: &Config) -> String {
             None => other.to_owned(),
         },
     };
-    let kept = SHIPPED.lines().filter(|line| *line != "- [ ] Zendesk US Government");
+    let replaced =
+        ["- [ ] Zendesk US Government", "- [ ] OAuth access token", "- [ ] Integration", "- [ ] API token"];
+    let kept = SHIPPED.lines().filter(|line| !replaced.contains(line));
     kept.map(line).collect::<Vec<_>>().join("\n") + "\n"
+}
+
+/// A box for each kind that some instance offers, in the order of the configuration.
+fn kinds(config: &Config) -> Vec<String> {
+    let mut titles: Vec<&str> = Vec::new();
+    let kinds = config.instances.iter().flat_map(|instance| instance.kinds.iter().map(|kind| kind.title()));
+    let integrations = config.instances.iter().any(|instance| instance.integrations);
+    for title in kinds.chain(integrations.then_some(INTEGRATION)) {
+        if !titles.contains(&title) {
+            titles.push(title);
+        }
+    }
+    titles.iter().map(|title| format!("- [ ] {title}")).collect()
 }

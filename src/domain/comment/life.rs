@@ -129,7 +129,7 @@ pub(super) fn end_reason(why: &EndReason) -> String {
         EndReason::Left { who: Role::Manager, .. } => {
             "The manager who had approved it has left, and nobody had it approved anew.".to_owned()
         }
-        EndReason::FoundGone => "It was no longer there.".to_owned(),
+        EndReason::FoundGone => "Somebody deleted it at Zendesk before its end.".to_owned(),
     }
 }
 

@@ -3,6 +3,7 @@
 //! It says where the request stands, who did what when, what is awaited from whom, what would be issued and
 //! when it ends. `words` has the sentences, `seal` the last line that ties the comment to the audit chain.
 
+mod kinds;
 mod life;
 mod seal;
 #[cfg(test)]
@@ -188,8 +189,17 @@ fn issued(body: &mut String, view: &View<'_>) {
         _ => "What would be issued",
     };
     let _ = writeln!(body, "**{title}** (terms `{}`)\n", terms.digest().short());
-    let _ = writeln!(body, "- {} for {} ({})", terms.kind.title(), terms.instance_name, terms.instance_url);
+    let integration = if terms.integration { ", for an integration" } else { "" };
+    let kind = terms.kind.title();
+    let _ = writeln!(body, "- {kind}{integration} for {} ({})", terms.instance_name, terms.instance_url);
     let _ = writeln!(body, "- named {}", text::quote(&terms.name));
+    if !terms.scopes.is_empty() {
+        let _ = writeln!(
+            body,
+            "- scopes: {}",
+            text::quote_within(&terms.scopes.join(" "), super::form::LONGEST_TEXT)
+        );
+    }
     let _ = writeln!(body, "- for {}, by Slack direct message", view.mention(terms.beneficiary));
     let _ = writeln!(body, "- until {}", text::end(terms.ends_at, view.zone));
     for field in [super::form::Field::Purpose, super::form::Field::AdminAccess, super::form::Field::Replaces]
@@ -200,7 +210,7 @@ fn issued(body: &mut String, view: &View<'_>) {
         }
     }
     life::extension(body, terms, view);
-    let _ = writeln!(body, "\n{}", words::power(terms.kind));
+    let _ = writeln!(body, "\n{}", kinds::power(terms));
 }
 
 /// Whether the issue was closed by us for its faults, or is about to be.

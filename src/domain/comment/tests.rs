@@ -368,10 +368,10 @@ fn denied_withdrawn_and_refused() {
 
     Taken back by an operator before anything was handed over: `because`.
     ");
-    insta::assert_snapshot!(next(&Look::at(NOW).described(&form(&[(Field::AdminAccess, "no")]))), @r"
+    insta::assert_snapshot!(next(&Look::at(NOW).described(&form(&[(Field::AdminAccess, "no")]))), @"
     #### Access request: Denied
 
-    The form says under “Why admin access is needed” that admin access is not needed. An API token always has it, so none is issued. Please ask for a kind with scopes where the instance offers one; or, if admin access is needed after all, change that part and reopen the issue.
+    The form says under “Why admin access is needed” that admin access is not needed. An API token always has it, so none is issued. This instance offers no kind with scopes: ask an operator. Or, if admin access is needed after all, change that part and reopen the issue.
     ");
     insta::assert_snapshot!(comment(&Look::at(NOW).with(|look| look.snapshot.origin = Origin::Moved)), @r"
     #### Access request: Refused

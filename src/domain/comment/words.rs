@@ -1,10 +1,10 @@
 //! The sentences of the comment: what happened, what it means, what to do.
 
-use super::{View, closed_for_faults, life, stubborn};
+use super::{View, closed_for_faults, kinds, life, stubborn};
+use crate::domain::form::Field;
 use crate::domain::phase::{BlockReason, DenyReason, EndReason, Phase, RefuseReason, WithdrawReason};
 use crate::domain::record::{Attempt, AttemptState, Record, RefusalReason, Reminder};
 use crate::domain::snapshot::{Doubt, Role, Vendor};
-use crate::domain::terms::Kind;
 use crate::domain::text;
 
 /// What happens next, who must do it, and since when: one paragraph each.
@@ -180,6 +180,18 @@ fn issuing(view: &View<'_>, since: jiff::Timestamp) -> String {
 }
 
 fn ending(view: &View<'_>, why: &EndReason) -> Vec<String> {
+    let waiting = view.attempts.iter().find(|attempt| attempt.is_unsettled());
+    if let Some((off, deleted)) = waiting.and_then(|one| Some((one.switched_off_at?, one.not_before?)))
+        && stubborn(view).is_none()
+    {
+        return vec![format!(
+            "{} The credential was switched off on {} and works no more. It is deleted on {}; until then an operator can \
+             undo a mistake.",
+            life::end_reason(why),
+            text::time(off),
+            text::time(deleted)
+        )];
+    }
     let mut paragraphs = vec![format!("{} The credential is being taken away.", life::end_reason(why))];
     if let Some(attempt) = stubborn(view) {
         paragraphs.push(format!(
@@ -205,13 +217,10 @@ fn ended(why: &EndReason, found_gone: bool) -> String {
 fn blocked(why: &BlockReason, view: &View<'_>) -> String {
     let reason = match why {
         BlockReason::IssueGone => "This issue was moved, converted or not to be seen for a while. Nothing is issued for it.".to_owned(),
-        BlockReason::CreationRefused => {
-            "Zendesk refuses to create this credential: no account can create API tokens since 2026-10-27, and no account \
-             can hold more than its limit. Nothing was issued, and trying again will not help by itself."
-                .to_owned()
-        }
+        BlockReason::CreationRefused => return kinds::creation_refused(view),
         BlockReason::WrongCredential => {
-            "Zendesk gave a credential that does not work or has another name. It was not handed over, and is taken away."
+            "Zendesk gave a credential that does not work, or that is not what was approved. It was not handed over, and \
+             is taken away."
                 .to_owned()
         }
         BlockReason::DeliveryRefused { code } => format!(
@@ -254,11 +263,11 @@ fn denied(why: &DenyReason, view: &View<'_>) -> String {
         .as_ref()
         .map_or_else(String::new, |words| format!(" They wrote: {}.", text::quote(words)));
     match why {
-        DenyReason::AdminNotNeeded => format!(
+        DenyReason::AdminNotNeeded { instead } => format!(
             "The form says under “{}” that admin access is not needed. An API token always has it, so none is issued. \
-             Please ask for a kind with scopes where the instance offers one; or, if admin access is needed after all, \
-             change that part and reopen the issue.",
-            view.title(crate::domain::form::Field::AdminAccess)
+             {} Or, if admin access is needed after all, change that part and reopen the issue.",
+            view.title(Field::AdminAccess),
+            kinds::smaller(view, instead)
         ),
         DenyReason::ClosedBy { by } => {
             format!("{} said no by closing this issue.{reason} Reopening begins anew.", view.mention(*by))
@@ -382,16 +391,7 @@ pub fn doubt(doubt: &Doubt) -> String {
         Doubt::TokensSwitchedOff => format!("API token access is switched off in this {} account: its admin can switch it on.", Vendor::Zendesk.name()),
         Doubt::NameTooLong => "The credential's name would be longer than Zendesk takes: an operator can shorten the naming template.".to_owned(),
         Doubt::LabelsChanged => "The approval labels are not the ones that were pinned: an operator must look and run `countersign labels pin`.".to_owned(),
+        Doubt::ClocksDiffer => "GitLab's clock and that of this service are minutes apart: an operator must set the service's clock.".to_owned(),
         Doubt::UnknownInstance => "This instance does not offer that kind of credential any more: an operator can say what it offers.".to_owned(),
-    }
-}
-
-/// What a holder of this kind can do; approvers read it before they approve.
-pub(super) fn power(kind: Kind) -> &'static str {
-    match kind {
-        Kind::ApiToken => {
-            "**Any holder of an API token can act as any user of that account, admins included.** Approve it only if \
-             that is needed."
-        }
     }
 }

@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 
 use super::Draft;
-use crate::domain::phase::Phase;
+use crate::domain::phase::{EndReason, Phase};
 use crate::domain::plan::Action;
 use crate::domain::record::{Attempt, AttemptState, TakeAwayReason};
 
@@ -15,6 +15,8 @@ const BETWEEN_LOOKS: SignedDuration = SignedDuration::from_mins(1);
 const LATE_LOOKS: SignedDuration = SignedDuration::from_mins(10);
 /// … until one of them is this long after the call.
 const LATE: SignedDuration = SignedDuration::from_hours(1);
+/// What was handed over is missing for this long before that is believed.
+const MISSING: SignedDuration = SignedDuration::from_mins(10);
 /// A secret that Slack does not take is held for less than this.
 const IN_HAND: SignedDuration = SignedDuration::from_mins(10);
 
@@ -122,10 +124,31 @@ impl Draft<'_> {
     /// A delivered credential lives as long as its request is active.
     fn keep_or_end(&mut self, place: usize) {
         match self.record.phase {
-            Phase::Active { .. } => {}
+            Phase::Active { .. } => self.notice_gone(place),
             Phase::Ending { .. } | Phase::Ended { .. } => self.take_away(place, TakeAwayReason::Ending),
             Phase::Issuing { .. } | Phase::Delivering { .. } => self.activate(place),
             _ => self.take_away(place, TakeAwayReason::RequestGone),
+        }
+    }
+
+    /// Somebody deleted it by hand, it seems. One list may be wrong: it counts when it is still so ten minutes later.
+    fn notice_gone(&mut self, place: usize) {
+        let now = self.now;
+        match (self.snapshot.handed_over_is_listed, self.attempts[place].missing_since) {
+            (Some(true), Some(_)) => self.attempts[place].missing_since = None,
+            (Some(false), None) => {
+                self.attempts[place].missing_since = Some(now);
+                let detail = serde_json::json!({"attempt": self.attempts[place].number});
+                self.event("credential.missing", detail);
+                self.look_in(MISSING);
+            }
+            (Some(false), Some(since)) if now.duration_since(since) >= MISSING => {
+                self.enter(Phase::Ending { since: now, why: EndReason::FoundGone });
+                self.take_away(place, TakeAwayReason::Ending);
+            }
+            // Not long enough, or it could not be seen this time.
+            (_, Some(_)) => self.look_in(MISSING),
+            _ => {}
         }
     }
 

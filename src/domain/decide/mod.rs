@@ -247,6 +247,9 @@ impl<'a> Draft<'a> {
         {
             self.look_in(IDLE);
         }
+        let terms = self.status.terms.as_ref().or(self.record.issued.as_ref());
+        let instance = terms.and_then(|terms| self.policy.instance(&terms.instance));
+        self.status.kinds = instance.map(|instance| instance.kinds.clone()).unwrap_or_default();
         let ends = self.record.leavers.iter().map(|leaver| self.taken_away_at(leaver));
         self.status.leavers_end = ends.collect();
         let before = &self.snapshot.attempts;

@@ -8,23 +8,26 @@ use crate::domain::approval::{
     Approver, Case, Verdict, judge_manager, judge_provisioner, last_event, may_deny,
 };
 use crate::domain::extension;
-use crate::domain::form::{self, AdminAccess, Fault, Form};
+use crate::domain::form::{self, Fault, Form};
 use crate::domain::ids::CredentialId;
 use crate::domain::naming;
-use crate::domain::observed::{Issue, ListedToken};
+use crate::domain::observed::{Issue, Listed};
 use crate::domain::phase::{BlockReason, Closing, DenyReason, Phase, WithdrawReason};
 use crate::domain::plan::{Action, Mint};
 use crate::domain::policy::{OnIncomplete, Pin};
 use crate::domain::record::{AttemptState, RefusalReason};
 use crate::domain::recovery::ours;
 use crate::domain::snapshot::{Doubt, Predecessor, Vendor};
-use crate::domain::terms::{Kind, Terms};
+use crate::domain::terms::Terms;
 
 /// Attempts of one generation; after that a person must look.
 const ATTEMPTS: usize = 3;
 
 impl Draft<'_> {
     pub(super) fn undecided(&mut self, issue: &Issue) {
+        if self.snapshot.clock_is_off {
+            return self.wait_for_the_clock();
+        }
         let reading = self.read_form(issue);
         let terms = self.terms(&reading);
         // Nothing of an earlier attempt is left, so what it was for binds nobody.
@@ -45,6 +48,16 @@ impl Draft<'_> {
         }
         // What was being issued until this look may have waited too long already.
         self.waited_too_long();
+    }
+
+    /// How old an approval is, whether a day lies ahead and whether a request waited too long: nothing of it can be
+    /// told by a clock that is wrong, so nothing is issued by it and nothing is taken from anybody either.
+    fn wait_for_the_clock(&mut self) {
+        let phase = match self.record.phase.clone() {
+            Phase::New => Phase::AwaitingManager { since: self.now },
+            phase => phase,
+        };
+        self.wait(phase, vec![Doubt::ClocksDiffer]);
     }
 
     pub(super) fn read_form(&self, issue: &Issue) -> Result<Form, Vec<Fault>> {
@@ -77,7 +90,8 @@ impl Draft<'_> {
             kind: form.kind,
             name,
             owner: *owner,
-            scopes: Vec::new(),
+            scopes: form.scopes.clone(),
+            integration: form.integration,
             ends_at: form.ends_at,
             beneficiary: beneficiary.id,
             slack_user: slack.id.clone(),
@@ -146,8 +160,10 @@ impl Draft<'_> {
         terms: &Result<Terms, Doubt>,
     ) -> Option<Phase> {
         let (since, closing) = (self.now, Closing::Wanted);
-        if let Ok(Form { kind: Kind::ApiToken, admin_access: AdminAccess::NotNeeded, .. }) = reading {
-            return Some(Phase::Denied { since, why: DenyReason::AdminNotNeeded, closing });
+        if let Some(form) = reading.as_ref().ok().filter(|form| form.asks_for_too_much()) {
+            let offered = self.policy.instance(&form.instance).into_iter().flat_map(|one| &one.kinds);
+            let instead = offered.copied().filter(|kind| kind.is_oauth()).collect();
+            return Some(Phase::Denied { since, why: DenyReason::AdminNotNeeded { instead }, closing });
         }
         let pin = self.snapshot.project.pins.as_ref()?.denied.as_ref()?;
         let event =
@@ -325,7 +341,7 @@ impl Draft<'_> {
     }
 
     /// An attempt that was given up as not found, and whose credential is listed now all the same.
-    fn landed_late(&self, listing: &[ListedToken]) -> Option<u32> {
+    fn landed_late(&self, listing: &[Listed]) -> Option<u32> {
         let given_up = self.attempts.iter().filter(|attempt| attempt.state == AttemptState::NotFound);
         let mut landed = given_up.filter(|attempt| !ours(attempt, &self.attempts, listing).is_empty());
         landed.next().map(|attempt| attempt.number)
@@ -333,12 +349,10 @@ impl Draft<'_> {
 
     /// A live credential of exactly this name, made by our own user, that the ledger does not know: after a restored
     /// backup it is the one that was handed over. A second one is not made beside it.
-    fn is_there_already(&self, listing: &[ListedToken], terms: &Terms) -> bool {
-        let known =
-            |token: &ListedToken| self.attempts.iter().any(|attempt| attempt.credential == Some(token.id));
-        let alive = |token: &&ListedToken| {
-            token.active && token.name == terms.name && token.creator == Some(terms.owner)
-        };
+    fn is_there_already(&self, listing: &[Listed], terms: &Terms) -> bool {
+        let known = |token: &Listed| self.attempts.iter().any(|attempt| attempt.credential == Some(token.id));
+        let alive =
+            |token: &&Listed| token.active && token.name == terms.name && token.creator == Some(terms.owner);
         listing.iter().filter(alive).any(|token| !known(token))
     }
 

@@ -5,13 +5,21 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Span, Timestamp};
 
 use super::markdown::{Answer, Answers};
-use super::{AdminAccess, Fault, Field, Form, LONGEST_TEXT};
-use crate::domain::policy::Policy;
+use super::{AdminAccess, Fault, Field, Form, INTEGRATION, LONGEST_TEXT};
+use crate::domain::policy::{Instance, Policy};
+use crate::domain::scopes;
 use crate::domain::terms::Kind;
 
 /// The day on which Zendesk ends all API tokens.
 /// Source: Zendesk, "Migrating from API tokens to OAuth access tokens".
 const LAST_DAY_OF_API_TOKENS: Date = jiff::civil::date(2027, 4, 30);
+
+/// Zendesk lets no access token live as long as this.
+/// Source: Zendesk, "OAuth Tokens for Grant Types", `expires_in`.
+const LIFE_OF_ACCESS_TOKENS: SignedDuration = SignedDuration::from_hours(48);
+
+/// An access token with less left than this is of no use by the time it is handed over.
+const SHORTEST_ACCESS: SignedDuration = SignedDuration::from_hours(1);
 
 /// What people write where they mean that admin access is not needed.
 const NOT_NEEDED: [&str; 8] = [
@@ -30,20 +38,34 @@ pub fn check(answers: &Answers, policy: &Policy, now: Timestamp) -> Result<Form,
     let mut faults = Faults { answers, list: Vec::new() };
     faults.repeated();
     let instance = instance(&mut faults, policy);
-    let kind = kind(&mut faults, policy, instance.as_deref());
+    let at = instance.as_deref().and_then(|key| policy.instance(key));
+    let asked = kind(&mut faults, at);
+    let kind = asked.map(|(kind, _)| kind);
     let purpose = faults.required(Field::Purpose, "what will use the credential, and what for", true);
-    let admin_access = admin_access(&mut faults);
-    scopes(&mut faults, kind);
+    let admin_access = admin_access(&mut faults, kind);
+    let scopes = scopes(&mut faults, kind, at);
     let remove_on = remove_on(&mut faults, policy, now, kind);
     let requester = faults.optional(Field::Requester);
     faults.too_long();
     faults.name_repeated_once();
     faults.list.sort_by_key(|fault| fault.field);
-    let whole = || Some((instance?, kind?, purpose?, admin_access?, remove_on?));
+    let whole = || Some((instance?, asked?, (purpose?, admin_access?, scopes?), remove_on?));
     match whole() {
-        Some((instance, kind, _purpose, admin_access, (remove_on, ends_at))) if faults.list.is_empty() => {
+        Some((instance, (kind, integration), (_, admin_access, scopes), (remove_on, ends_at)))
+            if faults.list.is_empty() =>
+        {
             let fields = filled(answers);
-            Ok(Form { instance, kind, admin_access, remove_on, ends_at, requester, fields })
+            Ok(Form {
+                instance,
+                kind,
+                integration,
+                scopes,
+                admin_access,
+                remove_on,
+                ends_at,
+                requester,
+                fields,
+            })
         }
         _ => Err(faults.list),
     }
@@ -139,31 +161,63 @@ fn instance(faults: &mut Faults<'_>, policy: &Policy) -> Option<String> {
     faults.choice(Field::Instance, &choices, &format!("one of: {}", names.join(", ")))
 }
 
-fn kind(faults: &mut Faults<'_>, policy: &Policy, instance: Option<&str>) -> Option<Kind> {
-    let offered = match instance.and_then(|key| policy.instance(key)) {
-        Some(instance) => instance.kinds.clone(),
-        None => vec![Kind::ApiToken],
-    };
-    let choices: Vec<(Vec<&str>, Kind)> =
-        offered.iter().map(|kind| (vec![kind.title(), kind.key()], *kind)).collect();
-    let names: Vec<&str> = offered.iter().map(|kind| kind.title()).collect();
-    faults.choice(Field::Kind, &choices, &format!("one of: {}", names.join(", ")))
+/// The kind, and whether it is asked for as an integration.
+fn kind(faults: &mut Faults<'_>, instance: Option<&Instance>) -> Option<(Kind, bool)> {
+    let offered = instance.map_or(Kind::ALL.as_slice(), |instance| instance.kinds.as_slice());
+    let mut choices: Vec<(Vec<&str>, (Kind, bool))> =
+        offered.iter().map(|kind| (vec![kind.title(), kind.key()], (*kind, false))).collect();
+    let mut names: Vec<&str> = offered.iter().map(|kind| kind.title()).collect();
+    if instance.is_none_or(|instance| instance.integrations) {
+        choices.push((vec![INTEGRATION], (Kind::OauthClient, true)));
+        names.push(INTEGRATION);
+    }
+    let mut expected = format!("one of: {}", names.join(", "));
+    let integration = faults.optional(Field::Kind).is_some_and(|text| text.eq_ignore_ascii_case(INTEGRATION));
+    if let Some(instance) = instance.filter(|instance| integration && !instance.integrations) {
+        expected = format!("{expected}; integrations are not made for {}", instance.name);
+    }
+    faults.choice(Field::Kind, &choices, &expected)
 }
 
-fn admin_access(faults: &mut Faults<'_>) -> Option<AdminAccess> {
-    let reason = faults.required(Field::AdminAccess, "the reason, or: not needed", false)?;
+/// Why a credential that can do everything is needed. The others have scopes, so that nobody need say it for them.
+fn admin_access(faults: &mut Faults<'_>, kind: Option<Kind>) -> Option<AdminAccess> {
+    let reason = match kind {
+        Some(Kind::OauthClient | Kind::OauthToken) => faults.optional(Field::AdminAccess).unwrap_or_default(),
+        // A kind that is to be chosen anew: whether a reason is needed is not known yet.
+        None if faults.answer(Field::Kind).is_some() => {
+            faults.optional(Field::AdminAccess).unwrap_or_default()
+        }
+        _ => faults.required(Field::AdminAccess, "the reason, or: not needed", false)?,
+    };
     let words = reason.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
     let plain = words.trim_end_matches('.');
-    if NOT_NEEDED.contains(&plain) {
+    if plain.is_empty() || NOT_NEEDED.contains(&plain) {
         return Some(AdminAccess::NotNeeded);
     }
     Some(AdminAccess::Needed(reason))
 }
 
-fn scopes(faults: &mut Faults<'_>, kind: Option<Kind>) {
-    let Some(Kind::ApiToken) = kind else { return };
-    if let Some(found) = faults.optional(Field::Scopes) {
-        faults.add(Field::Scopes, &found, "nothing: an API token has no scopes");
+/// What it may do. Nothing chosen would be everything, so it is refused for the kinds that have scopes.
+fn scopes(faults: &mut Faults<'_>, kind: Option<Kind>, instance: Option<&Instance>) -> Option<Vec<String>> {
+    let found = faults.optional(Field::Scopes);
+    match kind? {
+        Kind::ApiToken => {
+            if let Some(found) = found {
+                faults.add(Field::Scopes, &found, "nothing: an API token has no scopes");
+            }
+            Some(Vec::new())
+        }
+        Kind::OauthClient | Kind::OauthToken => {
+            let entries = faults.answer(Field::Scopes);
+            let entries = entries.into_iter().flat_map(Answer::entries);
+            match scopes::parse(entries, instance) {
+                Ok(scopes) => Some(scopes),
+                Err(expected) => {
+                    faults.add(Field::Scopes, &found.unwrap_or_default(), expected);
+                    None
+                }
+            }
+        }
     }
 }
 
@@ -181,8 +235,19 @@ fn remove_on(
         faults.add(Field::RemoveOn, &found, expected);
         return None;
     };
-    if ends_at.duration_since(now) < SignedDuration::from_hours(24) {
+    let left = ends_at.duration_since(now);
+    if left < SignedDuration::from_hours(24) && kind != Some(Kind::OauthToken) {
         faults.add(Field::RemoveOn, &found, "a day at least one whole day ahead");
+        return None;
+    }
+    // For at most two days, a whole day ahead would leave one date, and none that lasts until both approved.
+    if kind == Some(Kind::OauthToken) && left < SHORTEST_ACCESS {
+        faults.add(Field::RemoveOn, &found, "a day that is not over within the hour");
+        return None;
+    }
+    if kind == Some(Kind::OauthToken) && left >= LIFE_OF_ACCESS_TOKENS {
+        let expected = "today or tomorrow: Zendesk lets no access token live for 48 hours";
+        faults.add(Field::RemoveOn, &found, expected);
         return None;
     }
     let (latest, why) = latest_day(policy, now, kind);

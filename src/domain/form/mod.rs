@@ -82,6 +82,10 @@ pub struct Form {
     pub instance: String,
     /// The kind of credential.
     pub kind: Kind,
+    /// Asked for as an integration.
+    pub integration: bool,
+    /// What it may do, sorted; empty for kinds that have no scopes.
+    pub scopes: Vec<String>,
     /// Why admin access is needed, or that it is not.
     pub admin_access: AdminAccess,
     /// The last day.
@@ -92,6 +96,16 @@ pub struct Form {
     pub requester: Option<String>,
     /// Every filled field as read, for the digest.
     pub fields: BTreeMap<String, String>,
+}
+
+/// What people choose where they mean an integration: an OAuth client for a system that stays.
+pub const INTEGRATION: &str = "Integration";
+
+impl Form {
+    /// It asks for a credential that can do everything, and says that this is not needed.
+    pub fn asks_for_too_much(&self) -> bool {
+        self.kind == Kind::ApiToken && self.admin_access == AdminAccess::NotNeeded
+    }
 }
 
 /// What the form says of admin access.

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use super::{AdminAccess, Answers, Fault, Field, Form, carries_marker, check, read};
 use crate::domain::policy::Policy;
 use crate::domain::terms::Kind;
-use crate::domain::testing::{MARKER, answer, form, policy, time, title, titles};
+use crate::domain::testing::{MARKER, answer, form, policy, policy_of_every_kind, time, title, titles};
 
 const NOW: &str = "2026-12-01T09:00:00Z";
 
@@ -74,7 +74,7 @@ fn the_shipped_template_filled_in_is_a_whole_form() {
         .replace("<!-- What will use it, and what for? -->", "Nightly export")
         .replace("### Remove on\n", "### Remove on\n\n2027-03-01\n")
         .replace("### Requester\n", "### Requester\n\n@ada\n");
-    let start = filled.find("<!-- An API token can act").unwrap();
+    let start = filled.find("<!-- For an API token only.").unwrap();
     let filled = format!("{}It reads every ticket\n\n{}", &filled[..start], &filled[start..]);
     let form = checked(&filled).unwrap();
     assert_eq!((form.instance.as_str(), form.requester.as_deref()), ("global", Some("@ada")));
@@ -190,6 +190,67 @@ fn admin_access_that_is_not_needed_is_told_from_a_reason() {
         let form = checked(&form(&[(Field::AdminAccess, reason)])).unwrap();
         assert_eq!(form.admin_access, AdminAccess::Needed(reason.to_owned()));
     }
+}
+
+/// The sound form for an OAuth kind, with these answers in place of its own.
+fn oauth(kind: &str, changes: &[(Field, &str)]) -> Result<Form, Vec<String>> {
+    let kind = format!("- [x] {kind}");
+    let mut all = vec![(Field::AdminAccess, ""), (Field::Scopes, "users:read tickets:read")];
+    all.push((Field::Kind, &kind));
+    all.retain(|(field, _)| !changes.iter().any(|(changed, _)| changed == field));
+    all.extend(changes);
+    let expected = |faults: Vec<Fault>| faults.into_iter().map(|fault| fault.expected).collect();
+    checked_by(&policy_of_every_kind(), NOW, &all).map_err(expected)
+}
+
+#[test]
+fn an_oauth_client_has_scopes_and_needs_no_reason_for_admin_access() {
+    let form = oauth("OAuth client", &[]).unwrap();
+    assert_eq!((form.kind, form.integration), (Kind::OauthClient, false));
+    assert_eq!(form.scopes, ["tickets:read", "users:read"]);
+    assert!(!form.asks_for_too_much());
+    for (scopes, why) in [
+        ("", "at least one scope, like tickets:read"),
+        ("tickets:burn", "scopes that Zendesk knows, like tickets:read; tickets:burn is none"),
+        ("write", "narrower scopes, like tickets:write: write is not given at this instance"),
+        (
+            "tickets:read impersonate",
+            "narrower scopes, like tickets:write: impersonate is not given at this instance",
+        ),
+    ] {
+        assert_eq!(oauth("OAuth client", &[(Field::Scopes, scopes)]), Err(vec![why.to_owned()]), "{scopes}");
+    }
+}
+
+#[test]
+fn an_access_token_ends_today_or_tomorrow() {
+    let ends = |day: &str, now: &str| {
+        let changes = [
+            (Field::Kind, "- [x] OAuth access token"),
+            (Field::Scopes, "tickets:read"),
+            (Field::RemoveOn, day),
+        ];
+        checked_by(&policy_of_every_kind(), now, &changes).map(|form| form.ends_at.to_string()).is_ok()
+    };
+    assert!(ends("2026-12-01", NOW) && ends("2026-12-02", NOW));
+    assert!(!ends("2026-11-30", NOW) && !ends("2026-12-03", NOW));
+    // Strictly less than 48 hours, and not too little to be of use.
+    assert!(!ends("2026-12-02", "2026-12-01T00:00:00Z") && ends("2026-12-02", "2026-12-01T00:00:01Z"));
+    assert!(ends("2026-12-01", "2026-12-01T23:00:00Z") && !ends("2026-12-01", "2026-12-01T23:00:01Z"));
+}
+
+#[test]
+fn an_integration_is_an_oauth_client_where_the_instance_makes_integrations() {
+    let form = oauth("Integration", &[]).unwrap();
+    assert_eq!((form.kind, form.integration), (Kind::OauthClient, true));
+    let there = [(Field::Instance, "- [x] Zendesk US Government")];
+    let refused = oauth("Integration", &there).unwrap_err();
+    assert_eq!(
+        refused,
+        ["one of: API token; integrations are not made for Zendesk US Government"],
+        "and nothing else is a fault"
+    );
+    assert!(oauth("OAuth client", &there).is_err(), "a kind that the instance does not offer");
 }
 
 #[test]

@@ -5,6 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::ListedKind;
 use crate::domain::ids::{CredentialId, IssueKey, UserId};
 use crate::domain::record::{Attempt, AttemptState, Record};
+use crate::domain::terms::Kind;
 
 /// How long after its end a credential may still be listed before that is worth a word.
 const LATE: SignedDuration = SignedDuration::from_hours(1);
@@ -81,7 +82,9 @@ impl Known {
 
 fn listed_kind(attempt: &Attempt) -> ListedKind {
     match attempt.kind {
-        crate::domain::terms::Kind::ApiToken => ListedKind::ApiToken,
+        Kind::ApiToken => ListedKind::ApiToken,
+        // An access token of ours has an OAuth client of its own, and that is what the ledger knows it by.
+        Kind::OauthClient | Kind::OauthToken => ListedKind::OauthClient,
     }
 }
 

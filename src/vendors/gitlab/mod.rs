@@ -91,6 +91,11 @@ impl GitLab {
         Self { transport, base, token }
     }
 
+    /// Whether GitLab's last answer was dated minutes from our own time.
+    pub fn clock_is_off(&self) -> bool {
+        self.transport.clock_is_off()
+    }
+
     /// The instance's address, without a slash at its end.
     pub fn address(&self) -> &str {
         self.base.as_str().trim_end_matches('/')

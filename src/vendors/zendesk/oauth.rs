@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 
 use super::login::{GRANT, bearer_of};
 use super::oauth_shapes::{Accesses, Clients, CreatedClient, Grant, Granted, MadeClient, OneClient};
-use super::pages::{self, Cursor, Page};
+use super::pages::{self, Cursor, Gathered, Page};
 use super::{Ask, Zendesk, parsed};
 use crate::domain::ids::{CredentialId, ZendeskUserId};
 use crate::domain::observed::{ListedAccess, ListedClient};
@@ -45,7 +45,12 @@ impl Zendesk {
 
     /// All OAuth clients of the account. [`VendorError::Forbidden`] and [`VendorError::NotFound`]: we cannot see them.
     pub async fn list_clients(&self) -> Result<Vec<ListedClient>, VendorError> {
-        pages::all(async |after: Option<&Cursor>| self.clients(after).await).await
+        let mut list = Gathered::none();
+        while !list.is_whole() {
+            let page = self.clients(list.next()).await?;
+            list.take(page)?;
+        }
+        Ok(list.items())
     }
 
     /// One client. [`VendorError::NotFound`] is no proof that it is gone: the list is.
@@ -105,9 +110,13 @@ impl Zendesk {
         &self,
         of: Option<CredentialId>,
     ) -> Result<Vec<ListedAccess>, VendorError> {
-        let all = pages::all(async |after: Option<&Cursor>| self.access_tokens(of, after).await).await?;
+        let mut list = Gathered::none();
+        while !list.is_whole() {
+            let page = self.access_tokens(of, list.next()).await?;
+            list.take(page)?;
+        }
         // Should the filter ever be ignored, another client's tokens must not be taken for this one's.
-        Ok(all.into_iter().filter(|token| of.is_none() || token.client == of).collect())
+        Ok(list.items().into_iter().filter(|token| of.is_none() || token.client == of).collect())
     }
 
     /// Deletes an access token. Has answered 204 and changed nothing: the list proves it.

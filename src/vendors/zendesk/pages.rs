@@ -68,19 +68,40 @@ pub(super) fn address(path: &str, query: &[(&str, &str)], after: Option<&Cursor>
     format!("{path}?{}", text.finish())
 }
 
-/// Everything, page by page. A cursor that comes twice, or pages without end, are malformed.
-pub(super) async fn all<T>(
-    fetch: impl AsyncFn(Option<&Cursor>) -> Result<Page<T>, VendorError>,
-) -> Result<Vec<T>, VendorError> {
-    let (mut items, mut seen, mut after) = (Vec::new(), HashSet::new(), None);
-    for _ in 0..MOST_PAGES {
-        let page = fetch(after.as_ref()).await?;
-        items.extend(page.items);
-        let Some(next) = page.next else { return Ok(items) };
-        if !seen.insert(next.clone()) {
+/// A whole list in the making. A cursor that comes twice, or pages without end, are malformed.
+pub(super) struct Gathered<T> {
+    items: Vec<T>,
+    seen: HashSet<Cursor>,
+    next: Option<Cursor>,
+    whole: bool,
+}
+
+impl<T> Gathered<T> {
+    pub(super) fn none() -> Self {
+        Self { items: Vec::new(), seen: HashSet::new(), next: None, whole: false }
+    }
+
+    pub(super) fn is_whole(&self) -> bool {
+        self.whole
+    }
+
+    /// Where to go on; `None`: at the beginning.
+    pub(super) fn next(&self) -> Option<&Cursor> {
+        self.next.as_ref()
+    }
+
+    pub(super) fn take(&mut self, page: Page<T>) -> Result<(), VendorError> {
+        self.items.extend(page.items);
+        if let Some(next) = &page.next
+            && (!self.seen.insert(next.clone()) || self.seen.len() > MOST_PAGES)
+        {
             return Err(malformed());
         }
-        after = Some(next);
+        (self.whole, self.next) = (page.next.is_none(), page.next);
+        Ok(())
     }
-    Err(malformed())
+
+    pub(super) fn items(self) -> Vec<T> {
+        self.items
+    }
 }

@@ -7,6 +7,7 @@ pub(crate) mod database;
 mod gate;
 mod hands;
 mod log;
+mod oauth;
 mod people;
 
 use std::path::PathBuf;

@@ -12,6 +12,7 @@ pub(crate) struct Form {
     pub(crate) instance: &'static str,
     pub(crate) kind: &'static str,
     pub(crate) purpose: &'static str,
+    pub(crate) scopes: &'static str,
     pub(crate) admin: &'static str,
     pub(crate) remove_on: &'static str,
     pub(crate) requester: &'static str,
@@ -24,6 +25,7 @@ impl Default for Form {
             instance: "Zendesk Global",
             kind: "API token",
             purpose: "Export solved tickets every night.",
+            scopes: "",
             admin: "The export reads tickets of all groups.",
             remove_on: "2026-12-31",
             requester: "",
@@ -37,9 +39,9 @@ impl Form {
         let marker = if self.marker { "<!-- countersign: API_Token_Request -->" } else { "" };
         format!(
             "{marker}\n\n### Zendesk instance\n\n- [x] {}\n- [ ] Another\n\n### Kind of credential\n\n- [x] {}\n\n\
-             ### Business purpose\n\n{}\n\n### Why admin access is needed\n\n{}\n\n### Remove on\n\n{}\n\n\
+             ### Business purpose\n\n{}\n\n### Scopes\n\n{}\n\n### Why admin access is needed\n\n{}\n\n### Remove on\n\n{}\n\n\
              ### Requester\n\n{}\n",
-            self.instance, self.kind, self.purpose, self.admin, self.remove_on, self.requester
+            self.instance, self.kind, self.purpose, self.scopes, self.admin, self.remove_on, self.requester
         )
     }
 }
@@ -216,9 +218,11 @@ impl House {
     /// What a person reads in a message, with the secret and the addresses blotted out.
     pub(crate) fn message_text(&self, message: &Value) -> String {
         let blocks = message["blocks"].as_array().unwrap().iter();
-        let text = |block: &Value| match block["text"]["text"].as_str() {
-            Some(text) => text.to_owned(),
-            None => "[the secret]".to_owned(),
+        let secret = Self::has_secret(message).then(|| Self::secret_in(message));
+        let text = |block: &Value| {
+            let places = [&block["text"]["text"], &block["elements"][0]["elements"][0]["text"]];
+            let text = places.iter().find_map(|place| place.as_str()).unwrap();
+            secret.as_ref().map_or_else(|| text.to_owned(), |secret| text.replace(secret, "[the secret]"))
         };
         let shown: Vec<String> = blocks.map(text).collect();
         let notification = message["text"].as_str().unwrap();

@@ -56,6 +56,7 @@ impl House {
 async fn t24a_hostile_text_in_every_field_of_a_faulty_form() {
     let house = House::open().await;
     let form = Form {
+        scopes: "",
         instance: "@all /close `x",
         kind: "--> <b>",
         purpose: HOSTILE,
@@ -76,7 +77,7 @@ async fn t24a_hostile_text_in_every_field_of_a_faulty_form() {
     Nobody can approve this yet. Please **edit the description**; this comment follows:
 
     - **Zendesk instance** says ``@all /close `x``; expected: `one of: Zendesk Global, Zendesk US Government`
-    - **Kind of credential** says `-->`; expected: `one of: API token`
+    - **Kind of credential** says `-->`; expected: `one of: API token, OAuth client, OAuth access token, Integration`
     - **Remove on** says ```/close @all `` | x |```; expected: `the last day it should work, as YYYY-MM-DD`
 
     1. **Form**: ✗ needs a correction

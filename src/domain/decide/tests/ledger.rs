@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use crate::domain::ids::{CredentialId, ZendeskUserId};
-use crate::domain::observed::ListedToken;
+use crate::domain::observed::Listed;
 use crate::domain::phase::{BlockReason, Closing, EndReason, Phase, WithdrawReason};
 use crate::domain::plan::Action;
 use crate::domain::record::{Attempt, AttemptState, TakeAwayReason};
@@ -32,14 +32,14 @@ fn at(look: &Look, now: &str) -> (Vec<Action>, Option<Timestamp>) {
 }
 
 /// A credential of that name that our own user did not make.
-fn by_hand(id: i64) -> ListedToken {
-    ListedToken { creator: Some(ZendeskUserId(7)), ..token(id) }
+fn by_hand(id: i64) -> Listed {
+    Listed { creator: Some(ZendeskUserId(7)), ..token(id) }
 }
 
 #[test]
 fn what_was_listed_under_the_name_before_is_written_down() {
-    let other = ListedToken { name: "other".to_owned(), ..token(2) };
-    let inactive = ListedToken { active: false, ..token(4) };
+    let other = Listed { name: "other".to_owned(), ..token(2) };
+    let inactive = Listed { active: false, ..token(4) };
     let listing = vec![by_hand(1), other, by_hand(3), inactive];
     let look = Look::approved(NOW).with(|look| look.snapshot.listing = Some(Ok(listing)));
     assert_eq!(mints(&look.decide())[0].listed_before, [CredentialId(1), CredentialId(3), CredentialId(4)]);
@@ -56,7 +56,7 @@ fn beside_a_live_credential_of_ours_that_nobody_remembers_no_second_one_is_made(
 
 #[test]
 fn what_an_attempt_that_was_given_up_made_after_all_is_taken_away_first() {
-    let late = ListedToken { created_at: Some(time("2026-12-01T09:03:40Z")), ..token(1) };
+    let late = Listed { created_at: Some(time("2026-12-01T09:03:40Z")), ..token(1) };
     let missing = looked(AttemptState::NotFound, &["2026-12-01T09:03:30Z"]);
     let look = issuing(vec![missing]).with(|look| look.snapshot.listing = Some(Ok(vec![late])));
     let plan = look.later("2026-12-01T09:04:00Z").decide();
@@ -269,4 +269,28 @@ fn what_was_handed_over_decides_what_an_older_attempt_is_for() {
     let plan = issuing(vec![attempt(1, AttemptState::Sending), attempt(2, AttemptState::Delivered)]).decide();
     assert!(matches!(plan.record.unwrap().phase, Phase::Active { .. }));
     assert_eq!(plan.actions, [Action::TakeAway { attempt: 1 }]);
+}
+
+#[test]
+fn t19_what_was_handed_over_and_is_missing_ten_minutes_later_is_found_gone() {
+    let ends_at = time("2027-03-02T00:00Z");
+    let active = Phase::Active { since: time("2026-12-01T09:10Z"), ends_at };
+    let delivered = vec![attempt(1, AttemptState::Delivered)];
+    let look = Look::in_phase("2026-12-05T09:00Z", active, delivered);
+    let seen = |look: &Look, listed: Option<bool>| {
+        look.clone().with(|look| look.snapshot.handed_over_is_listed = listed)
+    };
+    let first = seen(&look, Some(false));
+    assert_eq!(first.phase().key(), "active");
+    assert_eq!(first.decide().next_look, Some(time("2026-12-05T09:10Z")));
+    let young = first.clone().after("2026-12-05T09:09:59Z");
+    assert!(young.decide().actions.is_empty());
+    let unseen = seen(&first.clone().after("2026-12-05T10:00Z"), None);
+    assert_eq!(unseen.phase().key(), "active", "what cannot be seen is not gone");
+    let back = seen(&unseen.after("2026-12-05T10:10Z"), Some(true)).after("2026-12-05T11:00Z");
+    assert_eq!(seen(&back, Some(false)).phase().key(), "active", "it was there in between");
+    let gone = first.after("2026-12-05T09:10Z");
+    let phase = gone.phase();
+    assert!(matches!(phase, Phase::Ending { why: EndReason::FoundGone, .. }), "{phase:?}");
+    assert_eq!(gone.decide().actions, [Action::TakeAway { attempt: 1 }]);
 }

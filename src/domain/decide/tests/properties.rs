@@ -18,19 +18,22 @@ use crate::domain::record::{Attempt, AttemptState, Record, TakeAwayReason};
 use crate::domain::snapshot::{Doubt, IssueView, OrderKind, People, Presence, Standing, Vendor};
 use crate::domain::testing::{
     AUTHOR, ENDS, Look, MANAGER, OURSELVES, PROVISIONER, STRANGER, attempt, form, intended, mints, pins,
-    policy, time,
+    policy_of_every_kind, time,
 };
 
-/// The forms of the histories: the first three are sound.
-const SOUND: usize = 3;
+/// The forms of the histories: the first five are sound.
+const SOUND: usize = 5;
 
 fn text(variant: usize) -> String {
     match variant {
         0 => form(&[]),
         1 => form(&[(Field::Purpose, "something else")]),
         2 => form(&[(Field::RemoveOn, "2027-04-01")]),
-        3 => form(&[(Field::RemoveOn, "soon")]),
-        4 => form(&[(Field::Purpose, "")]),
+        3 => form(&[(Field::Kind, "- [x] OAuth client"), (Field::Scopes, "tickets:read")]),
+        4 => form(&[(Field::Kind, "- [x] Integration"), (Field::Scopes, "users:read tickets:read")]),
+        5 => form(&[(Field::RemoveOn, "soon")]),
+        6 => form(&[(Field::Kind, "- [x] OAuth client"), (Field::Scopes, "impersonate")]),
+        7 => form(&[(Field::Purpose, "")]),
         _ => "nothing".to_owned(),
     }
 }
@@ -76,7 +79,7 @@ fn happens() -> impl Strategy<Value = Happens> {
     let order = prop::sample::select(vec![OrderKind::Retry, OrderKind::Retry, OrderKind::Revoke]);
     prop_oneof![
         8 => prop::sample::select(vec![1, 1, 3, 60, 3600, 86_400, 8 * 86_400]).prop_map(Happens::Time),
-        3 => prop_oneof![3 => 0..SOUND, 1 => SOUND..6].prop_map(Happens::Edited),
+        3 => prop_oneof![3 => 0..SOUND, 1 => SOUND..9].prop_map(Happens::Edited),
         6 => (any::<bool>(), person()).prop_map(|(first, by)| Happens::Labelled(first, by)),
         1 => any::<bool>().prop_map(Happens::Unlabelled),
         6 => Just(Happens::Approved),
@@ -109,7 +112,7 @@ fn lively() -> Policy {
         manager_left: days(30),
         ..Ending::quiet()
     };
-    Policy { ending, ..policy() }
+    Policy { ending, ..policy_of_every_kind() }
 }
 
 fn presence(which: u8) -> Presence {
@@ -450,7 +453,11 @@ impl<'c> History<'c> {
             .accounts
             .get(&actor)
             .is_some_and(|account| account.as_ref().is_ok_and(|account| account.active && !account.bot));
+        let asked = crate::domain::form::read(&issue.description, &self.look.policy.titles);
+        let asked = crate::domain::form::check(&asked, &self.look.policy, self.look.now);
         let issued = record.issued.as_ref().map(|terms| terms.instance.clone());
+        // Where nothing was issued yet, the instance is the form's.
+        let issued = issued.or(asked.ok().map(|form| form.instance));
         let provisioners = self.look.policy.instances.iter().find(|one| Some(&one.key) == issued.as_ref());
         let approved = record.manager.bound.as_ref().is_some_and(|bound| bound.actor == actor);
         let is_manager = snapshot.parties.manager.as_ref().is_ok_and(|one| one.id == actor);

@@ -117,7 +117,7 @@ fn new_a_form_with_other_faults_or_a_policy_that_asks_stays_open() {
 fn new_admin_access_that_is_not_needed_is_denied() {
     let plan = Look::at(NOW).described(&form(&[(Field::AdminAccess, "not needed")])).decide();
     let phase = plan.record.unwrap().phase;
-    assert!(matches!(phase, Phase::Denied { why: DenyReason::AdminNotNeeded, .. }));
+    assert!(matches!(phase, Phase::Denied { why: DenyReason::AdminNotNeeded { .. }, .. }));
     assert_eq!(plan.actions, [Action::CloseIssue]);
 }
 

@@ -1,19 +1,21 @@
-//! Taking a credential away, and proving it: deactivate, see it inactive; delete, see it gone.
+//! Taking a credential away, and proving it. Each kind has its own steps, next door; what is common is here.
 //!
 //! A status code proves nothing (deletions have answered 204 and the token went on working), so every step is
 //! looked at in the list. A list that cannot be read is "cannot see", never "gone". It is never given up.
+
+mod api_token;
+mod oauth;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use super::act::{Work, put_off};
 use super::context::Context;
-use crate::domain::ids::CredentialId;
 use crate::domain::plan::Event;
 use crate::domain::record::{Attempt, AttemptState};
+use crate::domain::terms::Kind;
 use crate::store::StoreError;
-use crate::vendors::VendorError;
-use crate::vendors::zendesk::Zendesk;
+use crate::vendors::{VendorError, gate};
 
 /// A list may not show a new credential yet: before this age, not being listed proves nothing.
 const GRACE: SignedDuration = SignedDuration::from_mins(10);
@@ -27,6 +29,11 @@ enum Outcome {
     Gone {
         /// Before we did anything.
         already: bool,
+    },
+    /// Seen to be switched off; it is deleted from then on.
+    SwitchedOff {
+        /// When.
+        until: Timestamp,
     },
     /// Everything was asked for, and it cannot be proven yet.
     NotYet,
@@ -46,6 +53,11 @@ pub(super) async fn take_away(work: &mut Work<'_>, number: u32) -> Result<bool, 
                 "credential.gone",
                 json!({"attempt": number, "credential": attempt.credential, "found_gone": already}),
             )
+        }
+        Ok(Outcome::SwitchedOff { until }) => {
+            (attempt.failures, attempt.not_before) = (0, Some(until));
+            let detail = json!({"attempt": number, "credential": attempt.credential, "deleted_from": until});
+            Event::new("credential.switched_off", detail)
         }
         Ok(Outcome::NotYet) => {
             put_off(&mut attempt, now, None);
@@ -67,62 +79,36 @@ pub(super) async fn take_away(work: &mut Work<'_>, number: u32) -> Result<bool, 
     Ok(true)
 }
 
+/// Before everybody else: what a vendor's budget still allows is for endings.
 async fn end(context: &Context, attempt: &mut Attempt, now: Timestamp) -> Result<Outcome, VendorError> {
+    Box::pin(gate::first(end_by_steps(context, attempt, now))).await
+}
+
+async fn end_by_steps(
+    context: &Context,
+    attempt: &mut Attempt,
+    now: Timestamp,
+) -> Result<Outcome, VendorError> {
     let (Some(zendesk), Some(credential)) = (context.zendesk.get(&attempt.instance), attempt.credential)
     else {
         tracing::error!(instance = attempt.instance, "no instance of that key is configured any more");
         return Ok(Outcome::NotYet);
     };
-    match seen_or_switched_off(zendesk, credential).await? {
-        None if (attempt.seen_listed && attempt.touched) || old_enough(attempt, now) => {
-            return Ok(Outcome::Gone { already: !attempt.touched });
+    match attempt.kind {
+        Kind::ApiToken => {
+            // What reached nobody is of no use to anybody; only an end can be a mistake.
+            let handed_over = attempt.delivery.as_ref().is_some_and(|delivery| delivery.message.is_some());
+            let instance = context.policy.instance(&attempt.instance).filter(|_| handed_over);
+            let grace = instance.map_or(0, |instance| instance.delete_after_days);
+            let grace = SignedDuration::from_hours(grace * 24);
+            api_token::end(zendesk, (attempt, credential), (now, grace)).await
         }
-        // Not listed, and too young for that to mean anything: do it all the same, and look again later.
-        None => {
-            attempt.touched = true;
-            ignoring_absence(zendesk.deactivate_api_token(credential).await)?;
-            ignoring_absence(zendesk.delete_api_token(credential).await)?;
-            return Ok(Outcome::NotYet);
-        }
-        Some(is_active) => {
-            attempt.seen_listed = true;
-            if is_active {
-                zendesk.deactivate_api_token(credential).await?;
-                if active(zendesk, credential).await? == Some(true) {
-                    return Ok(Outcome::NotYet);
-                }
-            }
-        }
+        Kind::OauthClient | Kind::OauthToken => oauth::end(zendesk, (attempt, credential), now).await,
     }
-    attempt.touched = true;
-    ignoring_absence(zendesk.delete_api_token(credential).await)?;
-    Ok(match active(zendesk, credential).await? {
-        None => Outcome::Gone { already: false },
-        Some(_) => Outcome::NotYet,
-    })
 }
 
-/// Whether it is listed and active. Where that cannot be seen it is switched off all the same: it is ours by the
-/// ledger, and only the proof has to wait.
-async fn seen_or_switched_off(
-    zendesk: &Zendesk,
-    credential: CredentialId,
-) -> Result<Option<bool>, VendorError> {
-    let seen = active(zendesk, credential).await;
-    if seen.is_err() && zendesk.deactivate_api_token(credential).await.is_ok() {
-        tracing::warn!(token.id = %credential, "switched off without seeing it; the list cannot be read");
-    }
-    seen
-}
-
-fn old_enough(attempt: &Attempt, now: Timestamp) -> bool {
+pub(super) fn old_enough(attempt: &Attempt, now: Timestamp) -> bool {
     now.duration_since(attempt.minted_at.unwrap_or(attempt.intent_at)) >= GRACE
-}
-
-/// Whether it is listed, and if so whether it is active.
-async fn active(zendesk: &Zendesk, credential: CredentialId) -> Result<Option<bool>, VendorError> {
-    let listing = zendesk.list_api_tokens().await?;
-    Ok(listing.iter().find(|token| token.id == credential).map(|token| token.active))
 }
 
 fn ignoring_absence(answer: Result<(), VendorError>) -> Result<(), VendorError> {

@@ -1,0 +1,79 @@
+//! The end of an API token: deactivate, see it inactive; delete, see it gone.
+//!
+//! Zendesk deletes no active token. The deactivation is what stops its holder; the rest is tidying up, and proof. So
+//! the deletion may wait for some days after an end, in which a mistake can be undone.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{Outcome, ignoring_absence, old_enough};
+use crate::domain::ids::CredentialId;
+use crate::domain::record::Attempt;
+use crate::vendors::VendorError;
+use crate::vendors::zendesk::Zendesk;
+
+/// One try.
+pub(super) async fn end(
+    zendesk: &Zendesk,
+    (attempt, credential): (&mut Attempt, CredentialId),
+    (now, grace): (Timestamp, SignedDuration),
+) -> Result<Outcome, VendorError> {
+    match seen_or_switched_off(zendesk, credential).await? {
+        None if attempt.seen_listed && attempt.touched => return Ok(Outcome::Gone { already: false }),
+        None if old_enough(attempt, now) => {
+            // The list might be wrong: only what it does not show and nobody can switch off is gone.
+            return match zendesk.deactivate_api_token(credential).await {
+                Err(VendorError::NotFound { .. }) => Ok(Outcome::Gone { already: !attempt.touched }),
+                Err(error) => Err(error),
+                Ok(()) => {
+                    attempt.touched = true;
+                    Ok(Outcome::NotYet)
+                }
+            };
+        }
+        // Not listed, and too young for that to mean anything: do it all the same, and look again later.
+        None => {
+            attempt.touched = true;
+            ignoring_absence(zendesk.deactivate_api_token(credential).await)?;
+            ignoring_absence(zendesk.delete_api_token(credential).await)?;
+            return Ok(Outcome::NotYet);
+        }
+        Some(is_active) => {
+            attempt.seen_listed = true;
+            if is_active {
+                zendesk.deactivate_api_token(credential).await?;
+                if active(zendesk, credential).await? == Some(true) {
+                    return Ok(Outcome::NotYet);
+                }
+            }
+        }
+    }
+    attempt.touched = true;
+    let until = attempt.switched_off_at.get_or_insert(now).saturating_add(grace).unwrap_or(now);
+    if until > now {
+        return Ok(Outcome::SwitchedOff { until });
+    }
+    ignoring_absence(zendesk.delete_api_token(credential).await)?;
+    Ok(match active(zendesk, credential).await? {
+        None => Outcome::Gone { already: false },
+        Some(_) => Outcome::NotYet,
+    })
+}
+
+/// Whether it is listed and active. Where that cannot be seen it is switched off all the same: it is ours by the
+/// ledger, and only the proof has to wait.
+async fn seen_or_switched_off(
+    zendesk: &Zendesk,
+    credential: CredentialId,
+) -> Result<Option<bool>, VendorError> {
+    let seen = active(zendesk, credential).await;
+    if seen.is_err() && zendesk.deactivate_api_token(credential).await.is_ok() {
+        tracing::warn!(token.id = %credential, "switched off without seeing it; the list cannot be read");
+    }
+    seen
+}
+
+/// Whether it is listed, and if so whether it is active.
+async fn active(zendesk: &Zendesk, credential: CredentialId) -> Result<Option<bool>, VendorError> {
+    let listing = zendesk.list_api_tokens().await?;
+    Ok(listing.iter().find(|token| token.id == credential).map(|token| token.active))
+}

@@ -1,0 +1,85 @@
+//! The end of an OAuth client and of what it fetched: a new secret that nobody gets, its tokens, the client, a look.
+//!
+//! The secret goes first: between the deletion of the tokens and that of the client its holder could fetch one more,
+//! which lives for two days. Deleting the client is not known to end its tokens, so each is deleted by its id.
+
+use jiff::Timestamp;
+
+use super::{Outcome, ignoring_absence, old_enough};
+use crate::domain::ids::CredentialId;
+use crate::domain::record::Attempt;
+use crate::vendors::VendorError;
+use crate::vendors::zendesk::Zendesk;
+
+/// Lists in one try; a deletion that did nothing is asked for again.
+const LISTS: u32 = 6;
+/// Lists in a row that must be empty: one of them may be late.
+const EMPTY: u32 = 2;
+
+/// One try.
+pub(super) async fn end(
+    zendesk: &Zendesk,
+    (attempt, client): (&mut Attempt, CredentialId),
+    now: Timestamp,
+) -> Result<Outcome, VendorError> {
+    discard_secret(zendesk, (attempt, client), now).await?;
+    if !without_tokens(zendesk, (attempt, client)).await? {
+        return Ok(Outcome::NotYet);
+    }
+    if is_listed(zendesk, client).await? {
+        attempt.seen_listed = true;
+    } else if (attempt.seen_listed && attempt.touched) || old_enough(attempt, now) {
+        return Ok(Outcome::Gone { already: !attempt.touched });
+    }
+    attempt.touched = true;
+    ignoring_absence(zendesk.delete_client(client).await)?;
+    let there = is_listed(zendesk, client).await?;
+    // Not listed, and too young for that to mean anything: looked at again later.
+    let gone = !there && attempt.seen_listed && zendesk.list_access_tokens(Some(client)).await?.is_empty();
+    Ok(if gone { Outcome::Gone { already: false } } else { Outcome::NotYet })
+}
+
+/// Done once: from then on nobody fetches another token.
+async fn discard_secret(
+    zendesk: &Zendesk,
+    (attempt, client): (&mut Attempt, CredentialId),
+    now: Timestamp,
+) -> Result<(), VendorError> {
+    if attempt.secret_discarded_at.is_some() {
+        return Ok(());
+    }
+    match zendesk.discard_client_secret(client).await {
+        Ok(()) => (attempt.secret_discarded_at, attempt.touched) = (Some(now), true),
+        // Perhaps somebody deleted it by hand; the lists tell.
+        Err(VendorError::NotFound { .. }) => {}
+        Err(error) => return Err(error),
+    }
+    Ok(())
+}
+
+/// Deletes what the client fetched, until two lists in a row show nothing.
+async fn without_tokens(
+    zendesk: &Zendesk,
+    (attempt, client): (&mut Attempt, CredentialId),
+) -> Result<bool, VendorError> {
+    let mut empty = 0;
+    for _ in 0..LISTS {
+        let tokens = zendesk.list_access_tokens(Some(client)).await?;
+        empty = if tokens.is_empty() { empty + 1 } else { 0 };
+        if empty == EMPTY {
+            return Ok(true);
+        }
+        for token in tokens {
+            if !attempt.tokens.contains(&token.id) {
+                attempt.tokens.push(token.id);
+            }
+            attempt.touched = true;
+            ignoring_absence(zendesk.delete_access_token(token.id).await)?;
+        }
+    }
+    Ok(false)
+}
+
+async fn is_listed(zendesk: &Zendesk, client: CredentialId) -> Result<bool, VendorError> {
+    Ok(zendesk.list_clients().await?.iter().any(|one| one.id == client))
+}
