@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use reqwest::Client;
 use serde_json::{Value, json};
 
-use crate::black_box::{Running, countersign, filled_in};
+use super::black_box::{Running, countersign, filled_in};
 use crate::harness::House;
 
 impl House {
