@@ -12,7 +12,7 @@ use serde_json::json;
 use super::act::{Work, put_off};
 use super::context::Context;
 use crate::domain::plan::Event;
-use crate::domain::record::{Attempt, AttemptState};
+use crate::domain::record::{Attempt, AttemptState, TakeAwayReason};
 use crate::domain::terms::Kind;
 use crate::store::StoreError;
 use crate::vendors::{VendorError, gate};
@@ -21,6 +21,9 @@ use crate::vendors::{VendorError, gate};
 const GRACE: SignedDuration = SignedDuration::from_mins(10);
 /// From this failure on, a person is called.
 const ALARM: u32 = 3;
+
+/// What a vendor's budget by the minute takes to be there again.
+const AFTER_NO_TOKEN: SignedDuration = SignedDuration::from_mins(1);
 
 /// What one try came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,9 +49,9 @@ pub(super) async fn take_away(work: &mut Work<'_>, number: u32) -> Result<bool, 
     let now = work.context.now();
     let event = match end(work.context, &mut attempt, now).await {
         Ok(Outcome::Gone { already }) => {
+            (attempt.failures, attempt.not_before) = (0, next_attempt(&attempt, now));
             attempt.state = AttemptState::Gone;
             attempt.found_gone = already;
-            (attempt.failures, attempt.not_before) = (0, None);
             Event::new(
                 "credential.gone",
                 json!({"attempt": number, "credential": attempt.credential, "found_gone": already}),
@@ -80,6 +83,12 @@ pub(super) async fn take_away(work: &mut Work<'_>, number: u32) -> Result<bool, 
 }
 
 /// Before everybody else: what a vendor's budget still allows is for endings.
+/// When another one may be made. Zendesk gave no token a moment ago, and would not now: that is not three attempts.
+fn next_attempt(attempt: &Attempt, now: Timestamp) -> Option<Timestamp> {
+    let refused = attempt.state == AttemptState::TakingAway { why: TakeAwayReason::NoToken };
+    refused.then(|| now.saturating_add(AFTER_NO_TOKEN).unwrap_or(now))
+}
+
 async fn end(context: &Context, attempt: &mut Attempt, now: Timestamp) -> Result<Outcome, VendorError> {
     Box::pin(gate::first(end_by_steps(context, attempt, now))).await
 }

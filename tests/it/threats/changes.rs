@@ -88,7 +88,9 @@ async fn t35h_whoever_provisions_is_somebody_else_now() {
 async fn t35i_zendesk_answers_late_and_the_configuration_changed_meanwhile() {
     let mut house = House::open().await;
     let iid = house.managed().await;
-    house.fault(serde_json::json!({"vendor": "zendesk", "path": "api_tokens", "effect": "rate_limited", "times": 3})).await;
+    house
+        .fault(serde_json::json!({"vendor": "zendesk", "path": "api_tokens", "effect": "rate_limited"}))
+        .await;
     house.labels("provisioner", iid, PROVISIONER).await;
     house.settle().await;
     house.nothing_issued(iid).await;
