@@ -175,7 +175,7 @@ impl Full {
     async fn until(&self, what: &str, is_so: impl Fn(&Value) -> bool) {
         let asking = async {
             while !is_so(&self.world().await) {
-                tokio::task::yield_now().await
+                tokio::task::yield_now().await;
             }
         };
         if tokio::time::timeout(BOUND, asking).await.is_err() {

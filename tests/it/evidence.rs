@@ -304,13 +304,16 @@ async fn a_second_place_gets_every_entry_in_order_and_a_restart_goes_on_without_
     let drain = async |house: &House| house.service().sink.clone().unwrap().drain().await;
     house.approved().await;
     let first = drain(&house).await.unwrap();
-    assert_eq!((first as i64, drain(&house).await.unwrap()), (house_entries(&house).await, 0));
+    assert_eq!(
+        (i64::try_from(first).unwrap(), drain(&house).await.unwrap()),
+        (house_entries(&house).await, 0)
+    );
     house.restart().await;
     house.opens("requester", &crate::harness::Form::default().text()).await;
     house.settle().await;
     assert!(drain(&house).await.unwrap() > 0);
     let lines = std::fs::read_to_string(house.path("second.jsonl")).unwrap();
-    assert_eq!(lines.lines().count() as i64, house_entries(&house).await);
+    assert_eq!(i64::try_from(lines.lines().count()).unwrap(), house_entries(&house).await);
     let Some(files) = Files::of(&house).await else { return house.leave().await };
     let verified = files.verify_export(&shown(&house.path("second.jsonl")), &[]);
     assert!(verified.status.success(), "{}", text(&verified.stderr));
@@ -334,7 +337,7 @@ async fn a_second_place_that_takes_nothing_stops_nothing_and_gets_everything_lat
     house.service().sink.clone().unwrap().drain().await.unwrap();
     let second = house.path("place").join("second.jsonl");
     let lines = std::fs::read_to_string(&second).unwrap();
-    assert!(lines.lines().count() as i64 > house_entries(&house).await);
+    assert!(i64::try_from(lines.lines().count()).unwrap() > house_entries(&house).await);
     let Some(files) = Files::of(&house).await else { return house.leave().await };
     let verified = files.verify_export(&shown(&second), &[]);
     says(&text(&verified.stderr), "are whole");

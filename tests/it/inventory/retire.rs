@@ -45,7 +45,6 @@ impl House {
 }
 
 #[tokio::test]
-#[expect(clippy::too_many_lines, reason = "a campaign from its plan to its end is one story")]
 async fn every_token_gets_one_issue_for_its_owner_and_is_followed_to_its_end() {
     let house = House::open().await;
     let iid = house.approved().await;
