@@ -272,7 +272,29 @@ mod tests {
 
     use super::*;
     use crate::store::Change;
-    use crate::store::testing::{LEASE, key, on_both, record, release_at};
+    use crate::store::testing::{Empty, LEASE, Raw, key, on_both, record, release_at};
+
+    #[tokio::test]
+    async fn a_claim_sorts_nothing_however_many_are_due_at_the_same_moment() {
+        let bench = Empty::on_sqlite().open().await;
+        let Raw::Sqlite(mut connection) = bench.raw().await else { panic!("this is SQLite") };
+        for claim in [claim_due!("0", ""), claim_due!("1", "")] {
+            let explain = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {claim}"));
+            let plan: Vec<(i64, i64, i64, String)> = sqlx::query_as(explain)
+                .bind(1_i64)
+                .bind("worker")
+                .bind(2_i64)
+                .fetch_all(&mut connection)
+                .await
+                .unwrap();
+            let steps: Vec<&str> = plan.iter().map(|(.., step)| step.as_str()).collect();
+            assert!(
+                steps.iter().any(|step| step.contains("requests_in_turn (swept=? AND next_look_at<?)")),
+                "{steps:?}"
+            );
+            assert!(!steps.iter().any(|step| step.contains("TEMP B-TREE")), "{steps:?}");
+        }
+    }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn sixteen_workers_on_two_stores_get_each_of_two_hundred_rows_once() {

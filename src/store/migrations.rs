@@ -47,6 +47,7 @@ const ALL: &[(i64, &str, Texts)] = &[
     (14, "inventory", both(include_str!("migrations/0014_inventory.sql"))),
     (15, "retirements", both(include_str!("migrations/0015_retirements.sql"))),
     (16, "sweeps", both(include_str!("migrations/0016_sweeps.sql"))),
+    (20, "turns", both(include_str!("migrations/0020_turns.sql"))),
 ];
 
 /// Migrates inside a transaction that other processes wait for.
