@@ -253,21 +253,7 @@ async fn an_archive_of_a_request_tells_its_whole_life_and_proves_it() {
         .next()
         .unwrap()
         .replace(&house.sandbox.base_url(), "http://sandbox");
-    insta::assert_snapshot!(facts.replace(&digest, "[digest]"), @"
-    Evidence of one access request, made by countersign
-    ===================================================
-
-    WHAT HAPPENED
-
-      issue 42#4
-      2026-12-01T09:00:30Z  first seen; http://sandbox/gitlab/company/access-requests/-/issues/4, by GitLab user 101 (entry 2)
-      2026-12-01T09:01:00Z  approved as manager by kim (GitLab user 102), terms [digest] (entry 4)
-      2026-12-01T09:01:30Z  approved as provisioner by pat (GitLab user 104), terms [digest] (entry 6)
-      2026-12-01T09:01:30Z  credential 10002 made at Zendesk (entry 9)
-      2026-12-01T09:01:30Z  handed over by Slack (entry 12)
-      2026-12-01T09:02:30Z  ordered by oda: revoke (entry 17)
-      2026-12-01T09:02:30Z  credential 10002 proven gone (entry 19)
-    ");
+    insta::assert_snapshot!(facts.replace(&digest, "[digest]"), @"");
     house.leave().await;
 }
 
@@ -295,6 +281,15 @@ async fn an_archive_that_somebody_changed_is_found() {
     house.leave().await;
 }
 
+fn number(lines: &str) -> i64 {
+    i64::try_from(lines.lines().count()).unwrap()
+}
+
+fn second_verified(house: &House, file: &Path) -> Output {
+    let key = shown(&house.path("audit.key"));
+    offline(&["audit", "verify", "--export", &shown(file), "--key-file", &key])
+}
+
 #[tokio::test]
 async fn a_second_place_gets_every_entry_in_order_and_a_restart_goes_on_without_a_gap() {
     let mut house = House::open_with(|config| {
@@ -313,9 +308,8 @@ async fn a_second_place_gets_every_entry_in_order_and_a_restart_goes_on_without_
     house.settle().await;
     assert!(drain(&house).await.unwrap() > 0);
     let lines = std::fs::read_to_string(house.path("second.jsonl")).unwrap();
-    assert_eq!(i64::try_from(lines.lines().count()).unwrap(), house_entries(&house).await);
-    let Some(files) = Files::of(&house).await else { return house.leave().await };
-    let verified = files.verify_export(&shown(&house.path("second.jsonl")), &[]);
+    assert_eq!(number(&lines), house_entries(&house).await);
+    let verified = second_verified(&house, &house.path("second.jsonl"));
     assert!(verified.status.success(), "{}", text(&verified.stderr));
     house.leave().await;
 }
@@ -337,9 +331,8 @@ async fn a_second_place_that_takes_nothing_stops_nothing_and_gets_everything_lat
     house.service().sink.clone().unwrap().drain().await.unwrap();
     let second = house.path("place").join("second.jsonl");
     let lines = std::fs::read_to_string(&second).unwrap();
-    assert!(i64::try_from(lines.lines().count()).unwrap() > house_entries(&house).await);
-    let Some(files) = Files::of(&house).await else { return house.leave().await };
-    let verified = files.verify_export(&shown(&second), &[]);
+    assert!(number(&lines) > house_entries(&house).await);
+    let verified = second_verified(&house, &second);
     says(&text(&verified.stderr), "are whole");
     house.leave().await;
 }
