@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use countersign::clock::{SystemClock, SystemRandomness};
-use countersign::config::{Config, Environment};
+use countersign::config::{Config, Environment, Store};
 use countersign::domain::ids::{IssueKey, LabelId, ProjectId};
 use countersign::domain::policy::{Pin, Pins};
 use countersign::reconcile::{Context, Step, Worker};
@@ -61,7 +61,7 @@ pub(crate) async fn configuration(folder: &Path, store: &str) -> Config {
     home::write(&sandbox, folder).unwrap();
     let file = folder.join("countersign.toml");
     let text = std::fs::read_to_string(&file).unwrap();
-    std::fs::write(&file, text.replace("path = \"countersign.db\"", store)).unwrap();
+    std::fs::write(&file, text.replace("url = \"countersign.db\"", store)).unwrap();
     let config = Config::load(&file, &Environment::from_pairs::<String, String>([])).unwrap();
     sandbox.stop().await;
     config
@@ -85,11 +85,11 @@ pub(crate) async fn process(config: &Config, transport: Transport) -> Arc<Contex
 
 async fn installation(folder: &Path, rows: i64) -> Arc<Context> {
     let folder = folder.join(rows.to_string());
-    let config = configuration(&folder, "path = \"countersign.db\"").await;
+    let config = configuration(&folder, "url = \"countersign.db\"").await;
     let context = process(&config, canned::transport(Duration::ZERO)).await;
     all_looked_at(std::slice::from_ref(&context)).await;
-    let mut database =
-        SqliteConnection::connect(&format!("sqlite://{}", config.store.path.display())).await.unwrap();
+    let Store::Sqlite(file) = &config.store else { panic!("the rows are written into a file") };
+    let mut database = SqliteConnection::connect(&format!("sqlite://{}", file.display())).await.unwrap();
     let others = rows - WORKING;
     // A look in one to eleven years, as an end date is; eight of ten are active, one waits, one has ended.
     let copies = format!(
