@@ -7,7 +7,7 @@
 )]
 
 mod absence;
-mod black_box;
+pub(crate) mod black_box;
 mod calendar;
 pub(crate) mod contracts;
 mod delivery;

@@ -134,6 +134,33 @@ impl Database {
         }
     }
 
+    /// Nobody gets to it any more, and whoever was connected is not.
+    pub(crate) async fn goes_away(&self) {
+        match self {
+            Self::File(path) => std::fs::rename(path, aside(path)).unwrap(),
+            Self::Server { name, .. } => {
+                self.anywhere(&format!("ALTER DATABASE {name} ALLOW_CONNECTIONS false")).await;
+                let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname";
+                self.anywhere(&format!("{end} = '{name}'")).await;
+            }
+        }
+    }
+
+    /// Where it is a file: a copy stands in its place.
+    pub(crate) async fn looks_like_itself(&self) -> bool {
+        let Self::File(path) = self else { return false };
+        tokio::fs::copy(aside(path), path).await.is_ok()
+    }
+
+    pub(crate) async fn comes_back(&self) {
+        match self {
+            Self::File(path) => std::fs::rename(aside(path), path).unwrap(),
+            Self::Server { name, .. } => {
+                self.anywhere(&format!("ALTER DATABASE {name} ALLOW_CONNECTIONS true")).await;
+            }
+        }
+    }
+
     /// All that is stored, with where: on PostgreSQL what the tables say and the files they are kept in.
     pub(crate) async fn contents(&self) -> Vec<(String, Vec<u8>)> {
         match self {
@@ -157,22 +184,24 @@ impl Database {
 
     /// The end of it.
     pub(crate) async fn remove(&self) {
-        if let Self::Server { server, name } = self {
-            let mut anywhere = PgConnection::connect(&server.url("postgres")).await.unwrap();
-            let drop = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
-            anywhere.execute(sqlx::query(AssertSqlSafe(drop))).await.unwrap();
-            anywhere.close().await.unwrap();
+        if let Self::Server { name, .. } = self {
+            self.anywhere(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await;
         }
     }
 
     async fn anew(&self) {
         self.remove().await;
-        if let Self::Server { server, name } = self {
-            let mut anywhere = PgConnection::connect(&server.url("postgres")).await.unwrap();
-            let create = format!("CREATE DATABASE {name}");
-            anywhere.execute(sqlx::query(AssertSqlSafe(create))).await.unwrap();
-            anywhere.close().await.unwrap();
+        if let Self::Server { name, .. } = self {
+            self.anywhere(&format!("CREATE DATABASE {name}")).await;
         }
+    }
+
+    /// A statement on the server, in none of its houses' databases.
+    async fn anywhere(&self, statement: &str) {
+        let Self::Server { server, .. } = self else { return };
+        let mut connection = PgConnection::connect(&server.url("postgres")).await.unwrap();
+        connection.execute(sqlx::query(AssertSqlSafe(statement.to_owned()))).await.unwrap();
+        connection.close().await.unwrap();
     }
 }
 
@@ -182,6 +211,10 @@ pub(crate) async fn sql_on(file: &Path, statement: &str) {
     let mut connection = SqliteConnection::connect(&url).await.unwrap();
     sqlx::raw_sql(AssertSqlSafe(statement.to_owned())).execute(&mut connection).await.unwrap();
     connection.close().await.unwrap();
+}
+
+fn aside(path: &Path) -> PathBuf {
+    path.with_extension("aside")
 }
 
 /// The file and its companions.

@@ -140,15 +140,12 @@ async fn what_was_not_issued_here_is_said_to_be_so() {
 #[tokio::test]
 async fn nothing_is_handed_over_whose_fingerprint_cannot_be_kept() {
     let house = House::open().await;
-    house
-        .sql(
-            "CREATE TRIGGER refuses BEFORE INSERT ON fingerprints BEGIN SELECT RAISE(ABORT, 'no space'); END",
-        )
-        .await;
+    let (always, refusal) = (("BEFORE INSERT ON fingerprints", "TRUE"), house.database.refusal());
+    house.database.trigger("refuses", always, refusal).await;
     let iid = house.approved_unseen().await;
     while house.try_step().await.is_ok_and(|step| step != countersign::reconcile::Step::Idle) {}
     assert_eq!(house.messages("requester").await, Vec::<Value>::new());
-    house.sql("DROP TRIGGER refuses").await;
+    house.database.no_trigger("refuses").await;
     house.later(SignedDuration::from_mins(10)).await;
     house.has_exactly_one(iid).await;
     house.leave().await;
