@@ -3,4 +3,4 @@
 #[path = "../it/main.rs"]
 mod stories;
 
-use stories::{black_box, contracts, directories, harness};
+use stories::{contracts, directories, harness};
