@@ -3,6 +3,8 @@
 //! The planted bugs need a build that can have them: `cargo test --profile simulate --features planted-bugs --test
 //! simulate`. A bug that is not found means that the simulation is too weak, not that the program is right.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on is a test that fails")]
+
 use std::process::{Command, Output};
 
 use serde_json::Value;
