@@ -1,7 +1,7 @@
 //! Planted bugs: switches that break one rule each, so that it can be shown that the simulation finds it.
 //!
 //! They exist in builds with the feature `planted-bugs` alone, which is for tests and never shipped. Without it
-//! [`is`] is a constant `false`, and nothing of a bug is left in the program. One bug at a time, for the whole
+//! `is` is a constant `false`, and nothing of a bug is left in the program. One bug at a time, for the whole
 //! process.
 
 use std::fmt;
