@@ -42,16 +42,20 @@ async fn a_database_that_is_gone_takes_no_webhook_and_issues_nothing_and_ends_wh
     assert_eq!(house.creations(), 1, "nothing is issued");
     house.clock.advance("2027-01-01T00:00:00Z".parse::<Timestamp>().unwrap().duration_since(house.now()));
     house.try_step().await.unwrap_err();
-    house.all_is_dead().await;
     if house.database.looks_like_itself().await {
-        // Another file in its place is not ours either.
+        // An open file is read on, so what is due is known. Another file in its place is not ours either.
+        house.all_is_dead().await;
         house.try_step().await.unwrap_err();
         assert!(!house.is_ready().await);
+    } else {
+        // Nobody can say what is due without its memory; the moment that is back, it ends.
+        assert_eq!(house.alive().len(), 1);
     }
     house.database.comes_back().await;
     assert!(house.is_ready().await, "it is back, and nothing was lost");
     house.restart().await;
     house.settle().await;
+    house.all_is_dead().await;
     assert_eq!(house.phase(alive).await, "ended");
     house.leave().await;
 }
