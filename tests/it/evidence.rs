@@ -253,7 +253,21 @@ async fn an_archive_of_a_request_tells_its_whole_life_and_proves_it() {
         .next()
         .unwrap()
         .replace(&house.sandbox.base_url(), "http://sandbox");
-    insta::assert_snapshot!(facts.replace(&digest, "[digest]"), @"");
+    insta::assert_snapshot!(facts.replace(&digest, "[digest]"), @"
+    Evidence of one access request, made by countersign
+    ===================================================
+
+    WHAT HAPPENED
+
+      issue 42#4
+      2026-12-01T09:00:30Z  first seen; http://sandbox/gitlab/company/access-requests/-/issues/4, by GitLab user 101 (entry 2)
+      2026-12-01T09:01:00Z  approved as manager by kim (GitLab user 102), terms [digest] (entry 4)
+      2026-12-01T09:01:30Z  approved as provisioner by pat (GitLab user 104), terms [digest] (entry 6)
+      2026-12-01T09:01:30Z  credential 10002 made at Zendesk (entry 9)
+      2026-12-01T09:01:30Z  handed over by Slack (entry 12)
+      2026-12-01T09:02:30Z  ordered by oda: revoke (entry 17)
+      2026-12-01T09:02:30Z  credential 10002 proven gone (entry 19)
+    ");
     house.leave().await;
 }
 
