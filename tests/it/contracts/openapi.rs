@@ -34,7 +34,7 @@ impl OpenApi {
     pub(super) fn faults(&self, seen: &Seen<'_>) -> Option<Vec<String>> {
         let operation = self.find(seen)?;
         let mut faults = self.parameters(&operation, seen);
-        faults.extend(self.request(&operation, &seen.exchange["request"]));
+        faults.extend(self.request(&operation, &body(seen.exchange)));
         if seen.exchange["struck"] == false {
             faults.extend(self.answer(&operation, seen));
         }
@@ -154,6 +154,18 @@ impl OpenApi {
         let target = value["$ref"].as_str().and_then(|place| self.document.pointer(place.strip_prefix('#')?));
         target.map_or(value, |target| self.resolved(target))
     }
+}
+
+/// What was sent. A form has texts alone: a truth in it is its word.
+fn body(exchange: &Value) -> Value {
+    let mut sent = exchange["request"].clone();
+    let form = exchange["content_type"] == "application/x-www-form-urlencoded";
+    for value in sent.as_object_mut().filter(|_| form).into_iter().flat_map(|members| members.values_mut()) {
+        if let Some(truth) = value.as_str().and_then(|text| text.parse::<bool>().ok()) {
+            *value = truth.into();
+        }
+    }
+    sent
 }
 
 fn json_schema(place: &Value) -> &Value {
