@@ -90,6 +90,11 @@ impl File {
         entries.answer(wanted, (format!("file {}", self.path.display()), self.clock.now()))
     }
 
+    /// Whether nobody is reading it.
+    pub(super) fn is_at_rest(&self) -> bool {
+        self.last.try_lock().is_ok()
+    }
+
     /// What the file says now.
     async fn entries(&self) -> Result<Arc<Entries>, DirectoryError> {
         let mut last = self.last.lock().await;

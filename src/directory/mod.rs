@@ -106,6 +106,11 @@ pub enum Directory {
 }
 
 impl Directory {
+    /// Whether no file is being read.
+    pub(crate) fn is_at_rest(&self) -> bool {
+        if let Self::File(file) = self { file.is_at_rest() } else { true }
+    }
+
     /// The one person with this GitLab account.
     pub async fn person_by_gitlab_id(
         &self,

@@ -74,6 +74,9 @@ pub struct Record {
     pub attempt_floor: u32,
     /// Our comment.
     pub note: Option<StatusNote>,
+    /// When a comment was asked for of which GitLab did not tell what became of it. It may still come.
+    #[serde(default)]
+    pub note_asked_at: Option<Timestamp>,
 }
 
 /// Somebody was reminded, or called in.

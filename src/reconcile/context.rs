@@ -122,6 +122,12 @@ impl Context {
         &self.store
     }
 
+    /// Whether neither the database nor the directory's file is at work for anybody: whatever still waits, waits for a
+    /// vendor.
+    pub(crate) fn is_at_rest(&self) -> bool {
+        self.store.is_at_rest() && self.directory.is_at_rest()
+    }
+
     /// The rules of this installation.
     pub fn policy(&self) -> &Policy {
         &self.policy

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use super::context::Context;
 use super::pause::paused;
-use super::reading::{self, Reading, Rest, is_undecided, only_the_issue_is_gone};
+use super::reading::{self, Notes, Reading, Rest, is_undecided, only_the_issue_is_gone};
 use super::{approvers, credentials, extension, foresight, life, parties};
 use crate::domain::comment::{Seal, fingerprint};
 use crate::domain::ids::{IssueKey, NoteId, UserId};
@@ -39,6 +39,8 @@ pub struct Observation {
     pub snapshot: Snapshot,
     /// The comment, which no decision looks at.
     pub comment: Comment,
+    /// Comments of ours besides it.
+    pub extra: Vec<NoteId>,
     /// When the look began.
     pub begun: Timestamp,
 }
@@ -63,13 +65,13 @@ pub enum Comment {
 pub async fn observe(context: &Context, claim: &Claim) -> Result<Observation, StoreError> {
     let begun = context.now();
     let mut snapshot = remembered(context, Memory::of(claim)).await?;
-    let (comment, seals) = look_or_doubt(context, &mut snapshot).await;
+    let Notes { comment, extra, seals, .. } = look_or_doubt(context, &mut snapshot).await;
     life::find(context, &mut snapshot).await;
     extension::find(context, &mut snapshot).await?;
     for seal in seals {
         recognise_twin(context, &mut snapshot, seal).await?;
     }
-    Ok(Observation { snapshot, comment, begun })
+    Ok(Observation { snapshot, comment, extra, begun })
 }
 
 /// Looks without a claim and writes nothing: to tell a person what would happen.
@@ -97,7 +99,7 @@ impl Memory {
 }
 
 /// Our comment, and the seals that were read: its own, and where this look may mint those of every comment of ours.
-async fn look_or_doubt(context: &Context, snapshot: &mut Snapshot) -> (Comment, Vec<Seal>) {
+async fn look_or_doubt(context: &Context, snapshot: &mut Snapshot) -> Notes {
     match Box::pin(look(context, snapshot)).await {
         Ok(seen) => return seen,
         Err(VendorError::NotFound { .. }) => snapshot.issue = IssueView::Gone,
@@ -106,7 +108,7 @@ async fn look_or_doubt(context: &Context, snapshot: &mut Snapshot) -> (Comment, 
             snapshot.issue = IssueView::Unknown;
         }
     }
-    (Comment::Unknown, Vec::new())
+    Notes::NONE
 }
 
 /// Whether a person has stopped issuing, or given an order for this request, by what is written down now.
@@ -162,7 +164,7 @@ async fn remembered(context: &Context, claim: Memory) -> Result<Snapshot, StoreE
     })
 }
 
-async fn look(context: &Context, snapshot: &mut Snapshot) -> Result<(Comment, Vec<Seal>), VendorError> {
+async fn look(context: &Context, snapshot: &mut Snapshot) -> Result<Notes, VendorError> {
     snapshot.ourselves = only_the_issue_is_gone(context.ourselves().await)?;
     context.forget_channel(snapshot.key);
     let guess = foresight::guess(context, snapshot);
@@ -175,7 +177,7 @@ async fn look(context: &Context, snapshot: &mut Snapshot) -> Result<(Comment, Ve
         Reading::Request(issue, rest) => (issue, *rest),
         Reading::NoRequest(issue) => {
             snapshot.issue = IssueView::Seen(Box::new(issue));
-            return Ok((Comment::Unknown, Vec::new()));
+            return Ok(Notes::NONE);
         }
     };
     let Rest { events, described, closing, notes, labels, accounts } = rest;
@@ -196,15 +198,19 @@ async fn look(context: &Context, snapshot: &mut Snapshot) -> Result<(Comment, Ve
     }
     snapshot.issue = IssueView::Seen(Box::new(issue));
     snapshot.clock_is_off = context.gitlab.clock_is_off();
-    Ok((notes.comment, notes.seals))
+    Ok(notes)
 }
 
-/// Whether our comment is not what we last wrote.
+/// Whether our comment is not what we last wrote. One that we find instead of it is another: what it says now need not
+/// be what we wrote there.
 fn is_changed(snapshot: &Snapshot, comment: &Comment) -> bool {
-    let written = snapshot.record.as_ref().and_then(|record| record.note.as_ref()?.written.as_ref());
-    match (written, comment) {
-        (Some(written), Comment::Found { body, .. }) => fingerprint(body) != *written,
-        _ => false,
+    let stored = snapshot.record.as_ref().and_then(|record| record.note.as_ref());
+    let Some((stored, written)) = stored.and_then(|note| Some((note.id, note.written.as_ref()?))) else {
+        return false;
+    };
+    match comment {
+        Comment::Found { id, body } => *id != stored || fingerprint(body) != *written,
+        Comment::Missing | Comment::Unknown => false,
     }
 }
 

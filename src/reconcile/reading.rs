@@ -14,7 +14,7 @@ use super::context::Context;
 use super::observe::{Comment, carries};
 use crate::domain::comment::{Seal, read_seal};
 use crate::domain::form::carries_marker;
-use crate::domain::ids::{IssueId, UserId};
+use crate::domain::ids::{IssueId, NoteId, UserId};
 use crate::domain::observed::{Account, Described, Issue, LabelEvent, Note};
 use crate::domain::phase::Phase;
 use crate::domain::record::Record;
@@ -50,9 +50,17 @@ pub(super) struct Rest {
 /// What the notes of an issue tell.
 pub(super) struct Notes {
     pub(super) comment: Comment,
+    /// Comments of this installation besides that one: an answer was lost, or two of us were at it.
+    pub(super) extra: Vec<NoteId>,
     /// Of every comment of ours that was read.
     pub(super) seals: Vec<Seal>,
     pub(super) origin: Origin,
+}
+
+impl Notes {
+    /// Of an issue that is none of ours, or could not be read.
+    pub(super) const NONE: Self =
+        Self { comment: Comment::Unknown, extra: Vec::new(), seals: Vec::new(), origin: Origin::Here };
 }
 
 /// How much is read besides the text.
@@ -165,33 +173,49 @@ impl Reader<'_> {
         Ok(Rest { events: events?, described, closing: closing?, notes: notes?, labels, accounts })
     }
 
-    /// The comment by its stored id; all notes before there is one, and where care is taken.
+    /// The comment by its stored id; all notes where there is none, where another may have come, and where care is
+    /// taken.
     async fn notes(&self, care: Care) -> Result<Notes, VendorError> {
-        let (gitlab, key) = (&self.context.gitlab, self.snapshot.key);
-        let stored = self.snapshot.record.as_ref().and_then(|record| record.note.as_ref());
-        if let Some(note) = stored.filter(|_| care == Care::Little) {
-            let (comment, seals) = match gitlab.note(key, note.id).await {
+        let record = self.snapshot.record.as_ref();
+        let stored = record.and_then(|record| record.note.as_ref()).map(|note| note.id);
+        let alone = record.is_none_or(|record| record.note_asked_at.is_none());
+        if let Some(id) = stored.filter(|_| care == Care::Little && alone) {
+            match self.context.gitlab.note(self.snapshot.key, id).await {
                 Ok(note) => {
                     let seals = read_seal(&note.body).into_iter().collect();
-                    (Comment::Found { id: note.id, body: note.body }, seals)
+                    return Ok(Notes { comment: found(&note), seals, ..Notes::NONE });
                 }
-                Err(VendorError::NotFound { .. }) => (Comment::Missing, Vec::new()),
+                Err(VendorError::NotFound { .. }) => {}
                 Err(error) => return Err(error),
-            };
-            return Ok(Notes { comment, seals, origin: Origin::Here });
+            }
         }
-        // What others wrote is not kept: it may be more than there is memory.
-        let wanted = |note: &Note| note.system || note.author == Some(self.snapshot.ourselves);
-        let notes = gitlab.notes(key, wanted).await?;
-        let ours = |note: &&Note| match stored {
-            Some(stored) => note.id == stored.id,
-            None => our_seal(self.snapshot, note).is_some(),
-        };
-        let found = |note: &Note| Comment::Found { id: note.id, body: note.body.clone() };
-        let comment = notes.iter().find(ours).map_or(Comment::Missing, found);
-        let seals = notes.iter().filter_map(|note| our_seal(self.snapshot, note)).collect();
-        Ok(Notes { comment, seals, origin: origin(&notes) })
+        self.all_notes(stored).await
     }
+
+    async fn all_notes(&self, stored: Option<NoteId>) -> Result<Notes, VendorError> {
+        let (context, snapshot) = (self.context, self.snapshot);
+        // What others wrote is not kept: it may be more than there is memory.
+        let wanted = |note: &Note| note.system || note.author == Some(snapshot.ourselves);
+        let notes = context.gitlab.notes(snapshot.key, wanted).await?;
+        let sealed: Vec<(&Note, Seal)> =
+            notes.iter().filter_map(|note| Some((note, our_seal(snapshot, note)?))).collect();
+        let known = notes.iter().find(|note| Some(note.id) == stored);
+        let comment = known.or_else(|| sealed.first().map(|(note, _)| *note));
+        let installation = context.store.installation();
+        let others = sealed.iter().filter(|(note, seal)| {
+            seal.installation == installation && comment.is_some_and(|comment| comment.id != note.id)
+        });
+        Ok(Notes {
+            comment: comment.map_or(Comment::Missing, found),
+            extra: others.map(|(note, _)| note.id).collect(),
+            seals: sealed.iter().map(|(_, seal)| seal.clone()).collect(),
+            origin: origin(&notes),
+        })
+    }
+}
+
+fn found(note: &Note) -> Comment {
+    Comment::Found { id: note.id, body: note.body.clone() }
 }
 
 /// A 404 for anything but the issue itself tells nothing about the issue: it is an answer that cannot be used.

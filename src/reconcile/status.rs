@@ -1,8 +1,11 @@
 //! Keeps the one comment as it should read: rendered whole, written only where it differs.
 
+use jiff::SignedDuration;
+
 use super::act::Work;
 use super::observe::{Comment, Observation};
 use crate::domain::comment::{Seal, View, fingerprint, render, sealed, unsealed};
+use crate::domain::ids::NoteId;
 use crate::domain::observed::Note;
 use crate::domain::plan::Status;
 use crate::domain::record::StatusNote;
@@ -10,6 +13,9 @@ use crate::domain::snapshot::IssueView;
 use crate::planted::{self, Bug};
 use crate::store::StoreError;
 use crate::vendors::VendorError;
+
+/// A comment that GitLab was asked for without an answer may come for so long.
+const MAY_STILL_COME: SignedDuration = SignedDuration::from_mins(10);
 
 /// Writes the comment if it does not say what it should. A failure is left to the next look.
 pub(super) async fn write(
@@ -20,21 +26,73 @@ pub(super) async fn write(
     if !matches!(seen.snapshot.issue, IssueView::Seen(_)) || seen.comment == Comment::Unknown {
         return Ok(());
     }
+    take_back_what_is_extra(work, seen).await;
     let body = body(work, seen, status);
     match &seen.comment {
         Comment::Found { body: present, id } if unsealed(present) == body => {
+            forget_what_never_came(work, seen);
             keep(work, StatusNote { id: *id, written: Some(fingerprint(present)) }).await
         }
         Comment::Found { id, .. } if !planted::is(Bug::NewComments) => {
+            forget_what_never_came(work, seen);
             let written = work.context.gitlab.edit_note(work.claim.key, *id, &seal(work, &body).await?).await;
             keep_written(work, written).await
         }
-        Comment::Missing | Comment::Found { .. } => {
-            let written = work.context.gitlab.create_note(work.claim.key, &seal(work, &body).await?).await;
-            keep_written(work, written).await
-        }
+        Comment::Missing | Comment::Found { .. } => create(work, &body).await,
         Comment::Unknown => Ok(()),
     }
+}
+
+/// Writes a new one. That it was asked for is written down before: if no answer comes it may be there all the same, or
+/// come later, and the looks that follow read all notes until that cannot be any more.
+async fn create(work: &mut Work<'_>, body: &str) -> Result<(), StoreError> {
+    let body = seal(work, body).await?;
+    let asked_before = work.record.note_asked_at;
+    if asked_before.is_none() {
+        work.record.note_asked_at = Some(work.context.now());
+        work.commit_record().await?;
+    }
+    let created = work.context.gitlab.create_note(work.claim.key, &body).await;
+    if created.as_ref().map_or_else(VendorError::is_definitely_not_done, |_| true) {
+        work.record.note_asked_at = asked_before;
+    }
+    let id = created.as_ref().ok().map(|note| note.id);
+    let kept = keep_written(work, created).await;
+    if let (Err(StoreError::Fenced), Some(id)) = (&kept, id) {
+        take_back_unless_kept(work, id).await?;
+    }
+    kept
+}
+
+/// What was asked for so long ago has come by now or never will: this look read all notes.
+fn forget_what_never_came(work: &mut Work<'_>, seen: &Observation) {
+    let asked_at = work.record.note_asked_at;
+    if asked_at.is_some_and(|at| seen.begun.duration_since(at) >= MAY_STILL_COME) {
+        work.record.note_asked_at = None;
+    }
+}
+
+/// One comment is kept; another of this installation's tells people the same or something old. While nothing may be
+/// issued until a person has looked, all stay as they are.
+async fn take_back_what_is_extra(work: &mut Work<'_>, seen: &Observation) {
+    if seen.snapshot.halted.is_some() {
+        return;
+    }
+    for id in &seen.extra {
+        let deleted = work.context.gitlab.delete_note(work.claim.key, *id).await;
+        let _ = noted(work, deleted);
+    }
+}
+
+/// We were too slow, and another worker looks after the request: unless it has found this comment, it has its own.
+async fn take_back_unless_kept(work: &mut Work<'_>, id: NoteId) -> Result<(), StoreError> {
+    let row = work.context.store.request(work.claim.key).await?;
+    let note = row.and_then(|row| row.record).and_then(|record| record.note);
+    if note.is_none_or(|note| note.id != id) {
+        let deleted = work.context.gitlab.delete_note(work.claim.key, id).await;
+        let _ = noted(work, deleted);
+    }
+    Ok(())
 }
 
 /// Its pinned title; none while nobody pinned it.
@@ -79,9 +137,9 @@ async fn keep_written(work: &mut Work<'_>, written: Result<Note, VendorError>) -
 }
 
 async fn keep(work: &mut Work<'_>, note: StatusNote) -> Result<(), StoreError> {
-    if work.record.note.as_ref() == Some(&note) {
+    work.record.note = Some(note);
+    if work.claim.record.as_ref() == Some(&work.record) {
         return Ok(());
     }
-    work.record.note = Some(note);
     work.commit_record().await
 }

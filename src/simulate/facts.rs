@@ -76,6 +76,11 @@ pub(super) struct Facts {
     pub(super) relabelled: Option<Moment>,
     /// Issues on which somebody changed our comment.
     pub(super) tampered: BTreeSet<u64>,
+    /// Those where that was when nothing was to happen any more: nobody looks there again.
+    pub(super) tampered_at_rest: BTreeSet<u64>,
+    /// Issues whose comment says that nothing is to happen any more, and when each last said otherwise again.
+    pub(super) over: BTreeSet<u64>,
+    pub(super) begun_anew: BTreeMap<u64, Moment>,
     /// Tokens that are not ours.
     pub(super) foreign: BTreeSet<Token>,
     /// Tokens of ours that somebody deleted.

@@ -34,6 +34,8 @@ pub(super) type Reply = Option<Response<Bytes>>;
 pub(super) struct Waiting {
     pub(super) number: u64,
     pub(super) place: Place,
+    /// Method, address and body.
+    name: Vec<u8>,
     /// Until it has arrived at the vendor.
     pub(super) request: Option<http::Request<Bytes>>,
     /// From then on.
@@ -100,6 +102,18 @@ impl Gate {
         self.lock().waiting.iter().map(what).collect()
     }
 
+    /// The calls that can go on. Those that a lane makes at the same time come by their names: which of them came to
+    /// the gate first may depend on which of two readings of the database was quicker.
+    pub(super) fn ready(&self, now: Timestamp) -> Vec<(u64, Place)> {
+        let queue = self.lock();
+        let ready = |waiting: &&Waiting| waiting.ready_at.is_none_or(|at| at <= now);
+        let mut all: Vec<&Waiting> = queue.waiting.iter().filter(ready).collect();
+        all.sort_by(|one, other| {
+            (one.place, &one.name, one.number).cmp(&(other.place, &other.name, other.number))
+        });
+        all.into_iter().map(|waiting| (waiting.number, waiting.place)).collect()
+    }
+
     /// Forgets the calls of a process that is dead.
     pub(super) fn forget(&self, process: usize) {
         self.lock().waiting.retain(|waiting| waiting.place.process != process);
@@ -110,8 +124,10 @@ impl Gate {
         let mut queue = self.lock();
         queue.numbers += 1;
         let (number, place, since) = (queue.numbers, queue.current, queue.now);
+        let name =
+            [format!("{} {} ", request.method(), request.uri()).as_bytes(), request.body().as_ref()].concat();
         let (request, answer, ready_at) = (Some(request), None, None);
-        queue.waiting.push(Waiting { number, place, request, answer, since, ready_at, reply });
+        queue.waiting.push(Waiting { number, place, name, request, answer, since, ready_at, reply });
         answered
     }
 

@@ -10,6 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::cast::Person;
 use super::facts::{Approved, Facts, Moment, Opened};
 use super::history::{Instance, Label};
+use super::promises::LONGEST;
 use crate::sandbox::world::{Effect, LabelEvent, World};
 
 /// The least role of who approves.
@@ -55,6 +56,9 @@ impl Judge<'_> {
         let ends_at = end_of(version.last_day.ok_or("the form has no end")?).ok_or("the form has no end")?;
         if wish.purpose.is_none() || !wish.admin_needed {
             return Err("the form was not complete");
+        }
+        if wish.days.is_some_and(|days| days > LONGEST) {
+            return Err("its end was too far away");
         }
         if ends_at <= now {
             return Err("its end had passed");

@@ -10,6 +10,7 @@ use super::cast::{Kim, Mika, Person};
 use super::chance::Chance;
 use super::facts::{Change, Opened, Version};
 use super::history::{Act, Label, Name, Pace, Step, Wish};
+use super::promises::OVER;
 use super::scene::{Fault, Scene};
 use crate::domain::ids::{IssueKey, ProjectId};
 use crate::domain::snapshot::OrderKind;
@@ -134,8 +135,12 @@ impl Scene {
         let Some(note) = notes.values().find(ours).map(|note| note.id) else { return };
         let path = format!("projects/{}/issues/{}/notes/{note}", issue.project, issue.iid);
         let method = if deletes { Method::DELETE } else { Method::PUT };
+        let over = self.title(issue).is_some_and(|title| OVER.contains(&title));
         self.ask(Mika, (method, &path), &json!({"body": "All is approved, go ahead."}));
         self.facts.tampered.insert(issue.id);
+        if over {
+            self.facts.tampered_at_rest.insert(issue.id);
+        }
     }
 
     /// Events of a label that our account may not see: they make pages short.

@@ -59,7 +59,9 @@ impl Breath {
     }
 }
 
-/// A process's clock: everybody's, and each look at it is a moment of its life.
+/// A process's clock: everybody's, and each transaction's look at it is a moment of its life. A transaction is a task of
+/// its own, and whoever asked for it is not woken before it is done: so what died there died at the same place in
+/// every run. Other looks do not count, since what follows them may be one poll or two.
 #[derive(Debug)]
 struct OwnClock {
     clock: Arc<AdjustableClock>,
@@ -68,7 +70,9 @@ struct OwnClock {
 
 impl Clock for OwnClock {
     fn now(&self) -> Timestamp {
-        self.breath.spend();
+        if tokio::task::try_id().is_some() {
+            self.breath.spend();
+        }
         self.clock.now()
     }
 }
@@ -229,16 +233,23 @@ impl Scene {
         let breath = Arc::clone(&process.breath);
         let Some(running) = process.running.as_mut() else { return Moved::Waits };
         let Some(work) = running.lanes[place.lane].work.as_mut() else { return Moved::Waits };
+        let parts = Arc::clone(&running.service.context);
         poll_fn(|context| {
             if breath.is_out() {
                 return Poll::Ready(Moved::Dies);
             }
             gate.enter(place, now);
+            let rested = parts.is_at_rest();
             match work.as_mut().poll(context) {
                 Poll::Ready(came) => Poll::Ready(Moved::Done(came)),
-                Poll::Pending if gate.has(place) => Poll::Ready(Moved::Waits),
-                // The database or the file of the directory: nothing else can happen meanwhile.
-                Poll::Pending => Poll::Pending,
+                Poll::Pending if !gate.has(place) => Poll::Pending,
+                Poll::Pending if rested && parts.is_at_rest() => Poll::Ready(Moved::Waits),
+                // Beside what waits at the gate, the database or the file of the directory is still at work: nothing
+                // else happens meanwhile, or two runs of a seed would depend on how fast they are.
+                Poll::Pending => {
+                    context.waker().wake_by_ref();
+                    Poll::Pending
+                }
             }
         })
         .await

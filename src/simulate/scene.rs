@@ -134,11 +134,13 @@ impl Scene {
 
     async fn turns(&mut self) -> Result<Vec<Turn>, Fault> {
         let now = self.now();
-        let calls = self.gate.each(|waiting| {
-            let ready = waiting.ready_at.is_none_or(|at| at <= now);
-            ready.then_some(Turn::Call(waiting.number, waiting.place))
-        });
-        let mut turns: Vec<Turn> = calls.into_iter().flatten().filter(|turn| self.moves(*turn)).collect();
+        let mut turns: Vec<Turn> = self
+            .gate
+            .ready(now)
+            .into_iter()
+            .map(|(number, place)| Turn::Call(number, place))
+            .filter(|turn| self.moves(*turn))
+            .collect();
         turns.extend(
             (0..self.letters.len()).filter(|place| self.letters[*place].due <= now).map(Turn::Letter),
         );

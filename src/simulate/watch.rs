@@ -267,6 +267,7 @@ impl Scene {
     }
 
     fn what_was_changed(&mut self, before: &Before) {
+        self.note_beginnings();
         self.only_requests_are_touched(before.moment);
         self.only_wrong_labels_come_off(before.moment);
     }

@@ -119,6 +119,11 @@ impl Store {
         self.inner.writer.in_place().is_ok()
     }
 
+    /// Whether no statement is under way.
+    pub(crate) fn is_at_rest(&self) -> bool {
+        self.inner.writer.is_at_rest() && self.inner.read.is_at_rest()
+    }
+
     /// Waits for the writes under way, then closes the database; whatever is asked afterwards is `Unavailable`.
     pub async fn close(&self) {
         self.inner.wake.silence();

@@ -124,9 +124,9 @@ mod tests {
                 "it is not due by the database's clock"
             );
             let claim = late.claim_one("late", key(1), LEASE).await.unwrap().unwrap();
-            late.release(&claim, Release { next_look: Some(SystemClock.now() + day), ..Release::default() })
-                .await
-                .unwrap();
+            // A second ago: a plan is rounded up to the next millisecond.
+            let planned = release_at(SystemClock.now() + day - SignedDuration::from_secs(1));
+            late.release(&claim, planned).await.unwrap();
             assert!(
                 early.claim("early", LEASE).await.unwrap().is_some(),
                 "now by the one is now by the other"

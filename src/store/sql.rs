@@ -53,6 +53,15 @@ impl Reader {
         })
     }
 
+    /// Whether all connections are back.
+    pub(super) fn is_at_rest(&self) -> bool {
+        let (open, idle) = match self {
+            Self::Sqlite(pool) => (pool.size(), pool.num_idle()),
+            Self::Postgres(pool) => (pool.size(), pool.num_idle()),
+        };
+        usize::try_from(open) == Ok(idle)
+    }
+
     pub(super) async fn close(&self) {
         match self {
             Self::Sqlite(pool) => pool.close().await,

@@ -287,6 +287,7 @@ pub(super) fn record() -> Record {
         removals: Vec::new(),
         issued: None,
         note: None,
+        note_asked_at: None,
     }
 }
 

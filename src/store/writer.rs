@@ -129,6 +129,11 @@ impl Writer {
         query_scalar(now).fetch_one(transaction).await
     }
 
+    /// Whether no write is under way.
+    pub(super) fn is_at_rest(&self) -> bool {
+        self.tasks.is_empty()
+    }
+
     pub(super) async fn close(&self) {
         self.tasks.close();
         self.tasks.wait().await;

@@ -9,6 +9,15 @@ use super::Promise;
 use crate::sandbox::seed::BOT;
 use crate::sandbox::world::{Effect, Note};
 
+/// A label so long after an edit was no part of it, whatever GitLab leaves out of the edit's time.
+const SURELY_APART: jiff::SignedDuration = jiff::SignedDuration::from_secs(3);
+
+/// The longest life that may be asked for, in days.
+pub(in crate::simulate) const LONGEST: i16 = 365;
+
+/// Titles of comments on requests for which nothing is to happen any more, or not before a person says so.
+pub(in crate::simulate) const OVER: [&str; 5] = ["Ended", "Refused", "Denied", "Withdrawn", "Blocked"];
+
 const OPENING: &str = "#### Access request: ";
 
 impl Scene {
@@ -41,12 +50,12 @@ impl Scene {
             self.checked(Promise::Comment);
             let there = self.sandbox.world.gitlab.issues.get(&issue.id);
             let Some(there) = there else { continue };
-            let moved = there.moved_to_id.is_some();
+            let left_alone = there.moved_to_id.is_some() || self.facts.tampered_at_rest.contains(&issue.id);
             let count = self.comments(issue.id).count();
             let title = self.title(issue).unwrap_or("none").to_owned();
             if self.is_request(issue.id) {
                 tally(&mut self.counts.ends, &title);
-                if (count != 1 || title == "none") && !moved {
+                if (count != 1 || title == "none") && !left_alone {
                     self.breaks(
                         Promise::Comment,
                         format!("#{} has {count} comments of ours; the first: {title}", issue.iid),
@@ -115,6 +124,19 @@ impl Scene {
         }
     }
 
+    /// A request begins anew once its comment does not say any more that it is over.
+    pub(in super::super) fn note_beginnings(&mut self) {
+        let moment = self.sandbox.world.gitlab.last_id;
+        for issue in self.issues.values().copied().collect::<Vec<_>>() {
+            let over = self.title(issue).is_some_and(|title| OVER.contains(&title));
+            if over {
+                self.facts.over.insert(issue.id);
+            } else if self.facts.over.remove(&issue.id) {
+                self.facts.begun_anew.insert(issue.id, moment);
+            }
+        }
+    }
+
     /// A label that was right all along does not come off.
     pub(in super::super) fn only_wrong_labels_come_off(&mut self, since: Moment) {
         for (event, issue, label) in self.our_label_events(since) {
@@ -132,7 +154,16 @@ impl Scene {
         }
     }
 
-    /// Right at every moment since it was put on.
+    /// GitLab tells an edit's time in whole seconds: a label within a second more than the margin may have come with it.
+    fn is_clear_of_edits(&self, issue: Opened, event: u64) -> bool {
+        let Some(event) = self.sandbox.world.gitlab.label_events.get(&event) else { return false };
+        let edits = self.facts.versions.get(&issue.id).into_iter().flatten().skip(1);
+        let after = |at: jiff::Timestamp| event.created_at.duration_since(at);
+        edits.map(|edit| after(edit.at)).all(|time| time.is_negative() || time >= SURELY_APART)
+    }
+
+    /// Right at every moment since it was put on, and not left over: a request that is opened again begins anew with
+    /// the look that sees it, and labels from before come off.
     fn was_right(&self, issue: Opened, label: Label, until: Moment) -> bool {
         let now = self.now();
         let judge = Judge { facts: &self.facts, world: &self.sandbox.world, issue };
@@ -149,12 +180,21 @@ impl Scene {
         let Some((event, manager)) = at(until) else { return false };
         let complete = self.facts.version(issue.id, until).is_some_and(|version| {
             let wish = version.wish;
-            wish.purpose.is_some() && wish.admin_needed && wish.days.is_some_and(|days| days > 3)
+            wish.purpose.is_some()
+                && wish.admin_needed
+                && wish.days.is_some_and(|days| days > 3 && days <= LONGEST)
         });
         let fresh = self
             .facts
             .version(issue.id, until)
             .is_some_and(|version| now.duration_since(version.at) < jiff::SignedDuration::from_hours(24));
-        complete && fresh && (event..=until).all(|moment| at(moment) == Some((event, manager)))
+        let anew = self.facts.begun_anew.get(&issue.id).is_some_and(|begun| event < *begun);
+        let over = self.title(issue).is_some_and(|title| OVER.contains(&title));
+        complete
+            && fresh
+            && !anew
+            && !over
+            && self.is_clear_of_edits(issue, event)
+            && (event..=until).all(|moment| at(moment) == Some((event, manager)))
     }
 }

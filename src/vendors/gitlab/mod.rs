@@ -9,7 +9,9 @@ use std::collections::BTreeMap;
 
 use gitlab::api::common::{NameOrId, SortOrder};
 use gitlab::api::projects::Project as OneProject;
-use gitlab::api::projects::issues::notes::{CreateIssueNote, EditIssueNote, IssueNotes, NoteOrderBy};
+use gitlab::api::projects::issues::notes::{
+    CreateIssueNote, DeleteIssueNote, EditIssueNote, IssueNotes, NoteOrderBy,
+};
 use gitlab::api::projects::issues::{
     EditIssue, Issue as OneIssue, IssueResourceLabelEvents, IssueStateEvent,
 };
@@ -216,6 +218,17 @@ impl GitLab {
         edit.project(project).issue(issue).note(number(note.0)).body(body);
         let note: shapes::Note = self.ask("edit_note", &built(edit.build())).await?;
         Ok(note.into())
+    }
+
+    /// Deletes a comment of ours. One that is not there any more is deleted.
+    pub async fn delete_note(&self, key: IssueKey, note: NoteId) -> Result<(), VendorError> {
+        let (project, issue) = numbers(key);
+        let mut delete = DeleteIssueNote::builder();
+        delete.project(project).issue(issue).note(number(note.0));
+        match self.tell("delete_note", &built(delete.build())).await {
+            Err(VendorError::NotFound { .. }) => Ok(()),
+            answer => answer,
+        }
     }
 
     /// Takes a label off by its present name; nothing happens if it is not on. A name with a comma is refused:
