@@ -105,6 +105,7 @@ pub(super) async fn ask(context: &Context, key: IssueKey, guess: Option<&Guess>)
         }
     };
     let (parties, there, ()) = tokio::join!(
+        biased;
         parties::concerned(context, question, Freshness::Now),
         parties::at_instance(context, place, true),
         opened,

@@ -19,8 +19,7 @@ pub(super) async fn find(context: &Context, snapshot: &mut Snapshot) {
     if wants_people(snapshot, &context.policy, now)
         && let Some((requester, manager)) = people_behind(&record)
     {
-        let (requester, manager) =
-            tokio::join!(presence(context, snapshot, requester), presence(context, snapshot, manager));
+        let (requester, manager) = tokio::join!(biased; presence(context, snapshot, requester), presence(context, snapshot, manager));
         snapshot.people = Some(People { requester, manager });
     }
     if wants_last_use(snapshot, &context.policy, now)
@@ -35,6 +34,7 @@ pub(super) async fn find(context: &Context, snapshot: &mut Snapshot) {
 
 async fn presence(context: &Context, snapshot: &Snapshot, person: UserId) -> Presence {
     let (directory, account) = tokio::join!(
+        biased;
         context.directory.person_by_gitlab_id(person, Freshness::Now),
         context.gitlab.account(snapshot.key.project, person)
     );

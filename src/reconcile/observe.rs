@@ -169,7 +169,9 @@ async fn look(context: &Context, snapshot: &mut Snapshot) -> Result<Notes, Vendo
     context.forget_channel(snapshot.key);
     let guess = foresight::guess(context, snapshot);
     let expected = guess.as_ref().map(|guess| guess.people.as_slice());
+    // `biased`, here and wherever calls go out together: in this order each time, so that a simulation is repeatable.
     let (reading, early) = tokio::join!(
+        biased;
         reading::read(context, snapshot, expected),
         foresight::ask(context, snapshot.key, guess.as_ref()),
     );

@@ -79,7 +79,7 @@ pub(super) async fn concerned(context: &Context, question: &Question, freshness:
     let asking = Asking { context, freshness };
     let beneficiary = asking.beneficiary(question.author, question.requester.as_deref()).await;
     let person = beneficiary.as_ref().map(|found| found.person.clone()).map_err(Clone::clone);
-    let (manager, slack) = tokio::join!(asking.manager(&beneficiary), asking.slack(&person));
+    let (manager, slack) = tokio::join!(biased; asking.manager(&beneficiary), asking.slack(&person));
     let ancestors = asking.ancestors(&person, &manager).await;
     Parties { beneficiary: person, manager, ancestors, slack, ..Parties::unknown(&Doubt::NoForm) }
 }
@@ -96,7 +96,7 @@ pub(super) async fn at_instance(context: &Context, place: &Place, list: bool) ->
         asked.map(|owner| owner.id).map_err(|error| zendesk_doubt(&error))
     };
     let listed = async { if list { listing(context, (instance, kind)).await } else { None } };
-    let (owner, listing) = tokio::join!(owner, listed);
+    let (owner, listing) = tokio::join!(biased; owner, listed);
     AtInstance { owner, listing }
 }
 
@@ -261,7 +261,7 @@ fn doubt(error: DirectoryError, who: Role) -> Doubt {
 }
 
 async fn fresh_on_slack(context: &Context, person: &Person) -> Result<SlackPerson, Doubt> {
-    let (team, found) = tokio::join!(context.team(), context.slack.person_by_email(&person.email));
+    let (team, found) = tokio::join!(biased; context.team(), context.slack.person_by_email(&person.email));
     let (team, found) =
         (team.map_err(|error| slack_doubt(&error))?, found.map_err(|error| slack_doubt(&error))?);
     let same_address = found.email.as_ref() == Some(&person.email);

@@ -90,7 +90,8 @@ pub(super) async fn read(
     let people = expected.unwrap_or_default();
     let reading = Reader { context, snapshot, people };
     if let Some(id) = known {
-        let (issue, quick) = tokio::join!(context.gitlab.issue(snapshot.key), reading.rest(id, Care::Little));
+        let (issue, quick) =
+            tokio::join!(biased; context.gitlab.issue(snapshot.key), reading.rest(id, Care::Little));
         let issue = issue?;
         let careful = may_count(snapshot, &issue);
         let rest = if careful { reading.rest(id, Care::Great).await } else { quick };
@@ -115,7 +116,7 @@ async fn at_once(
     let began = context.now();
     let reading = Reader { context, snapshot, people };
     let (issue, rest) =
-        tokio::join!(context.gitlab.issue_at_once(snapshot.key), reading.rest(id, Care::Great));
+        tokio::join!(biased; context.gitlab.issue_at_once(snapshot.key), reading.rest(id, Care::Great));
     let (Ok(issue), Ok(rest)) = (issue, rest) else { return Ok(None) };
     let took = context.now().duration_since(began);
     let quick = (SignedDuration::ZERO..=AT_ONCE).contains(&took);
@@ -155,6 +156,7 @@ impl Reader<'_> {
         let closing = async { if great { gitlab.last_closing(key).await } else { Ok(None) } };
         let labels = async { if great { Some(gitlab.labels(key.project).await) } else { None } };
         let (events, described, closing, notes, labels, members) = tokio::join!(
+            biased;
             gitlab.label_events(key),
             described,
             closing,

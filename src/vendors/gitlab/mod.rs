@@ -258,6 +258,7 @@ impl GitLab {
         member.project(number(project.0)).user(number(user.0));
         let member = built(member.build());
         let (found, member) = tokio::join!(
+            biased;
             self.ask::<shapes::User>("user", &endpoint),
             self.ask::<shapes::Member>("member", &member)
         );
