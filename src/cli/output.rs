@@ -83,9 +83,10 @@ impl From<crate::store::StoreError> for Failure {
         let failure = Self { status: ExitStatus::Unavailable, message: chain(&error), hint: None };
         match error {
             // Trying again will not help: somebody must change the configuration or the program.
-            StoreError::OtherKey | StoreError::OtherRelease(_) | StoreError::TooOld { .. } => {
-                Self { status: ExitStatus::Usage, ..failure }
-            }
+            StoreError::OtherKey
+            | StoreError::OtherRelease(_)
+            | StoreError::TooOld { .. }
+            | StoreError::Unproven(_) => Self { status: ExitStatus::Usage, ..failure },
             _ => failure,
         }
     }

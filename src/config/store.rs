@@ -27,6 +27,9 @@ pub enum Store {
 const KNOWN: [&str; 5] = ["host", "sslmode", "sslrootcert", "sslcert", "sslkey"];
 /// Those of them that name a file.
 const FILES: [&str; 3] = ["sslrootcert", "sslcert", "sslkey"];
+/// The driver adds `sslrootcert` to the public authorities and does not put it in their place. So `verify-ca` would
+/// believe whoever has any public certificate of any name; only the name makes the proof one.
+const PROVEN: &str = "verify-full";
 
 impl Store {
     pub(super) fn read(reader: &mut Reader<'_>, origin: Origin<'_>) -> Option<Self> {
@@ -63,16 +66,22 @@ fn server(text: &str, origin: Origin<'_>) -> Result<Url, String> {
     if said.iter().any(|(name, _)| !KNOWN.contains(&name.as_str())) {
         return Err(format!("may only say {} behind its `?`", KNOWN.join(", ")));
     }
-    for (_, value) in said.iter_mut().filter(|(name, _)| FILES.contains(&name.as_str())) {
-        *value = origin.absolute(value).display().to_string();
+    for (name, value) in said.iter_mut().filter(|(name, _)| FILES.contains(&name.as_str())) {
+        let path = origin.absolute(value);
+        if std::fs::File::open(&path).is_err() {
+            return Err(format!("names a file by {name} that cannot be read"));
+        }
+        *value = path.display().to_string();
     }
     let here = is_here(&url, &said)?;
     match said.iter().find(|(name, _)| name == "sslmode").map(|(_, mode)| mode.as_str()) {
         None if here => {}
-        None => said.push(("sslmode".to_owned(), "verify-full".to_owned())),
-        Some("verify-full" | "verify-ca") => {}
+        None => said.push(("sslmode".to_owned(), PROVEN.to_owned())),
+        Some(PROVEN) => {}
         Some(_) if here => {}
-        Some(_) => return Err("must have sslmode verify-full or verify-ca for another machine".to_owned()),
+        Some(_) => {
+            return Err(format!("must have sslmode {PROVEN} for another machine, or say nothing of it"));
+        }
     }
     url.set_query(None);
     if !said.is_empty() {
@@ -102,9 +111,13 @@ mod tests {
     use crate::config::Environment;
 
     fn read(url: &str) -> Result<Store, Vec<String>> {
+        read_in(Path::new("/etc/countersign"), url)
+    }
+
+    fn read_in(folder: &Path, url: &str) -> Result<Store, Vec<String>> {
         let table = toml::from_str(&format!("url = \"{url}\"")).unwrap();
         let environment = Environment::from_pairs([("COUNTERSIGN_STORE_PASSWORD", "a secret")]);
-        let origin = Origin { folder: Path::new("/etc/countersign"), environment: &environment };
+        let origin = Origin { folder, environment: &environment };
         let (store, gathered) = Reader::read_all(&table, |reader| Store::read(reader, origin));
         store.ok_or_else(|| gathered.faults.iter().map(ToString::to_string).collect())
     }
@@ -131,9 +144,6 @@ mod tests {
     #[test]
     fn a_server_elsewhere_must_prove_who_it_is_and_one_here_need_not() {
         assert_eq!(address("postgres://me@db.example/it"), "postgres://me@db.example/it?sslmode=verify-full");
-        let with_ca = "postgres://me@db.example:5433/it?sslrootcert=ca.pem&sslmode=verify-ca";
-        let resolved = "sslrootcert=%2Fetc%2Fcountersign%2Fca.pem&sslmode=verify-ca";
-        assert_eq!(address(with_ca), format!("postgres://me@db.example:5433/it?{resolved}"));
         for here in [
             "postgres://me@localhost/it",
             "postgresql://me@127.0.0.1:5433/it?sslmode=disable",
@@ -146,6 +156,22 @@ mod tests {
     }
 
     #[test]
+    fn the_file_of_an_authority_is_found_beside_the_configuration_or_missed_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = "postgres://me@db.example:5433/it?sslrootcert=ca.pem";
+        let missed = read_in(folder.path(), url).unwrap_err();
+        assert!(missed[0].contains("names a file by sslrootcert that cannot be read"), "{missed:?}");
+        std::fs::write(folder.path().join("ca.pem"), "").unwrap();
+        let Ok(Store::Postgres { url, .. }) = read_in(folder.path(), url) else { panic!("it is there") };
+        let said: Vec<_> = url.query_pairs().into_owned().collect();
+        let path = folder.path().join("ca.pem").display().to_string();
+        assert_eq!(
+            said,
+            [("sslrootcert".to_owned(), path), ("sslmode".to_owned(), "verify-full".to_owned())]
+        );
+    }
+
+    #[test]
     fn whatever_is_left_to_guess_is_refused_and_not_repeated() {
         for bad in [
             "postgres://me:secret@db.example/it",
@@ -155,6 +181,8 @@ mod tests {
             "postgres://me@db.example/it?password=secret",
             "postgres://me@db.example/it?sslmode=prefer",
             "postgres://me@db.example/it?sslmode=require",
+            "postgres://me@db.example/it?sslmode=disable",
+            "postgres://me@10.0.0.1/it?sslmode=verify-ca",
             "postgres://me@db.example/it?host=10.0.0.1",
             "mysql://me@db.example/it",
             "sqlite:",

@@ -15,6 +15,12 @@ pub enum StoreError {
     /// Nothing was written; try again later.
     #[error("the database does not answer")]
     Unavailable(#[source] Arc<sqlx::Error>),
+    /// Nothing was asked of it and no password was sent: it may be somebody else's. A person must look.
+    #[error(
+        "the database's server does not prove that it is the one that store.url names (its certificate must be \
+         for that host, by an authority that sslrootcert names or that everybody knows)"
+    )]
+    Unproven(#[source] Arc<sqlx::Error>),
     /// A row cannot be understood: a person must look.
     #[error("table {table}, row {key}: {what}")]
     Inconsistent {
@@ -41,7 +47,20 @@ pub enum StoreError {
 
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
-        Self::Unavailable(Arc::new(error))
+        let unproven = is_about_proof(&error);
+        let error = Arc::new(error);
+        if unproven { Self::Unproven(error) } else { Self::Unavailable(error) }
+    }
+}
+
+/// Whether the server did not show who it is. The driver hides what TLS says of a certificate in an error of reading.
+fn is_about_proof(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Tls(_) => true,
+        sqlx::Error::Io(error) => {
+            error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<rustls::Error>)
+        }
+        _ => false,
     }
 }
 

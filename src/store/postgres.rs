@@ -78,7 +78,9 @@ mod tests {
     use std::sync::Arc;
 
     use jiff::{SignedDuration, Timestamp};
+    use sqlx::{Connection as _, Executor as _, PgConnection};
 
+    use super::{Pool, WRITERS, writing};
     use crate::clock::{Clock, SystemClock, SystemRandomness};
     use crate::key::Key;
     use crate::store::testing::{KEY, LEASE, entry, key, on_postgres, release_at};
@@ -131,6 +133,46 @@ mod tests {
                 early.claim("early", LEASE).await.unwrap().is_some(),
                 "now by the one is now by the other"
             );
+        })
+        .await;
+    }
+
+    /// A handler whose caller hangs up is dropped wherever it waits, and so is whoever loses a `select!`.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_transaction_whose_beginning_was_dropped_is_not_left_open_in_the_pool() {
+        on_postgres(async |bench| {
+            let Location::Postgres { url, .. } = bench.location() else { panic!("PostgreSQL") };
+            let Pool::Postgres(pool) = writing(&url, None).await.unwrap() else { panic!("PostgreSQL") };
+            let mut beside = PgConnection::connect(url.as_str()).await.unwrap();
+            let mut dropped = 0;
+            for _ in 0..400 {
+                // Four at a time wait for a connection or for its answer; an answer elsewhere ends their patience.
+                let asking = tokio::spawn(async move {
+                    beside.execute("SELECT 1").await.unwrap();
+                    beside
+                });
+                let begins = std::array::from_fn::<_, 4, _>(|_| pool.begin_with("BEGIN"));
+                let [one, two, three, four] = begins;
+                tokio::select! {
+                    biased;
+                    _ = async { tokio::join!(one, two, three, four) } => {}
+                    () = async { while !asking.is_finished() { tokio::task::yield_now().await } } => dropped += 1,
+                }
+                beside = asking.await.unwrap();
+            }
+            assert!(dropped > 20, "{dropped} were dropped while they began");
+            let mut all = Vec::new();
+            for _ in 0..WRITERS {
+                all.push(pool.acquire().await.unwrap());
+            }
+            let open: i64 = sqlx::query_scalar(
+                "SELECT count(*) FROM pg_stat_activity
+                 WHERE datname = current_database() AND state LIKE 'idle in transaction%'",
+            )
+            .fetch_one(&mut beside)
+            .await
+            .unwrap();
+            assert_eq!(open, 0, "a transaction that nobody knows of is open");
         })
         .await;
     }

@@ -3,4 +3,6 @@
 #[path = "../it/main.rs"]
 mod stories;
 
+mod proof;
+
 use stories::{contracts, directories, harness};

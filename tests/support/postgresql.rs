@@ -10,12 +10,16 @@ use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// The shell, told where the programs are. It says `ready FOLDER`, and ends when its standard input does.
+/// The shell, told where the programs are, and perhaps a port: then the server is reached over TLS alone as well. It
+/// says `ready FOLDER`, and ends when its standard input does.
 const SCRIPT: &str = r#"
 trap '' INT HUP TERM
+umask 077
+export PGPORT=${2:-5432} PGUSER=${2:+postgres}
+PGUSER=${PGUSER:-countersign}
 folder=$(mktemp -d /tmp/countersign-postgresql.XXXXXX) || exit 1
 cd "$folder" || exit 1
-"$1/initdb" --pgdata=data --username=countersign --auth=trust --encoding=UTF8 --locale=C --no-sync >initdb.log 2>&1 ||
+"$1/initdb" --pgdata=data --username=$PGUSER --auth=trust --encoding=UTF8 --locale=C --no-sync >initdb.log 2>&1 ||
     { cat initdb.log >&2; rm -rf "$folder"; exit 1; }
 cat >>data/postgresql.conf <<END
 listen_addresses = ''
@@ -26,10 +30,16 @@ fsync = off
 full_page_writes = off
 max_wal_size = 4GB
 END
+if [ -n "$2" ]; then
+    printf '%s' "$TLS_CERTIFICATE" >data/server.crt
+    printf '%s' "$TLS_KEY" >data/server.key
+    printf '%s\n' "listen_addresses = 'localhost'" "ssl = on" >>data/postgresql.conf
+    printf '%s\n' "local all all trust" "hostssl all all all scram-sha-256" >data/pg_hba.conf
+fi
 "$1/postgres" -D data >server.log 2>&1 </dev/null &
 server=$!
 for _ in $(seq 600); do
-    "$1/psql" --host="$folder" --username=countersign --command='' postgres >/dev/null 2>&1 && break
+    "$1/psql" --host="$folder" --command='' postgres >/dev/null 2>&1 && break
     kill -0 $server 2>/dev/null || { cat server.log >&2; rm -rf "$folder"; exit 1; }
     sleep 0.05
 done
@@ -59,7 +69,19 @@ impl Server {
         SERVER.get_or_init(|| Some(Self::start(programs()?))).as_ref()
     }
 
+    /// One beside it, reached at this port of `localhost` over TLS with a password, and by its socket without; its
+    /// superuser is `postgres`. The certificate and its key are PEM.
+    #[allow(dead_code, clippy::allow_attributes, reason = "some who bring this file try TLS, some do not")]
+    pub(crate) fn over_tls(port: u16, certificate: &str, key: &str) -> Option<Self> {
+        let more = [("TLS_CERTIFICATE", certificate), ("TLS_KEY", key)];
+        Some(Self::start_with(programs()?, Some(port), &more))
+    }
+
     fn start(programs: PathBuf) -> Self {
+        Self::start_with(programs, None, &[])
+    }
+
+    fn start_with(programs: PathBuf, port: Option<u16>, environment: &[(&str, &str)]) -> Self {
         let mut command = match unprivileged() {
             None => Command::new("sh"),
             Some(user) => {
@@ -68,7 +90,8 @@ impl Server {
                 command
             }
         };
-        command.args(["-c", SCRIPT, "sh"]).arg(&programs).env("LC_ALL", "C");
+        command.args(["-c", SCRIPT, "sh"]).arg(&programs).args(port.map(|port| port.to_string()));
+        command.env("LC_ALL", "C").envs(environment.iter().copied());
         let mut shell = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let mut said = String::new();
         BufReader::new(shell.stdout.as_mut().unwrap()).read_line(&mut said).unwrap();

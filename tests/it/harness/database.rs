@@ -11,7 +11,7 @@ use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, Row as _
 use postgresql::Server;
 
 #[path = "../../support/postgresql.rs"]
-mod postgresql;
+pub(crate) mod postgresql;
 
 const ON_POSTGRES: bool = matches!(env!("CARGO_CRATE_NAME").as_bytes(), b"it_on_postgresql");
 
