@@ -77,11 +77,14 @@ impl Sweeper {
             *rounds = Rounds::default();
         }
         rounds.last = Some(now);
-        if !rounds.started {
-            match self.context.store.mark_all_unfinished().await {
-                Ok(_) => rounds.started = true,
-                Err(error) => tracing::error!(error = %error, "unfinished requests could not be marked"),
-            }
+        let marked = if rounds.started {
+            self.context.store.mark_what_is_wanted().await
+        } else {
+            self.context.store.mark_all_unfinished().await.map(drop)
+        };
+        match marked {
+            Ok(()) => rounds.started = true,
+            Err(error) => tracing::error!(error = %error, "unfinished requests could not be marked"),
         }
     }
 }

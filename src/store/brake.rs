@@ -10,9 +10,9 @@ use jiff::{SignedDuration, Timestamp};
 use super::Store;
 use super::audit::{self, Entry};
 use super::error::StoreError;
-use super::marks;
 use super::rows::Reading;
 use super::sql::{Connection, Row, query, query_scalar};
+use super::unfinished;
 use crate::domain::policy::Brake;
 
 /// What is counted.
@@ -115,13 +115,13 @@ impl Store {
                         .bind(now)
                         .execute(&mut *connection)
                         .await?;
-                marks::unfinished(connection, now).await?;
+                unfinished::want(connection, entry.kind.as_ref(), now).await?;
                 audit::append(connection, &chain, vec![entry], now).await?;
                 Ok(done)
             })
         });
         let released = work.await?;
-        marks::wake(&self.inner.wake, usize::try_from(released).unwrap_or(usize::MAX));
+        self.mark_after_a_change().await;
         Ok(released)
     }
 }

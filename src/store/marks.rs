@@ -47,17 +47,6 @@ impl Store {
         });
         work.await
     }
-
-    /// At start: whatever may still change is looked at, after what is due already. How many were marked.
-    pub async fn mark_all_unfinished(&self) -> Result<u64, StoreError> {
-        let marked = self
-            .inner
-            .writer
-            .run(|connection, now| Box::pin(async move { unfinished(connection, now).await }))
-            .await?;
-        wake(&self.inner.wake, usize::try_from(marked).unwrap_or(BATCH));
-        Ok(marked)
-    }
 }
 
 /// Starts the task; it ends when the last `Store` is gone.
@@ -96,35 +85,6 @@ async fn commit(writer: &Writer, counts: BTreeMap<IssueKey, i64>) -> Result<(), 
         })
     });
     work.await
-}
-
-macro_rules! mark {
-    () => {
-        "UPDATE requests
-         SET marks = marks + 1,
-             swept = CASE WHEN next_look_at <= $1 THEN swept ELSE 1 END,
-             next_look_at = CASE WHEN next_look_at < $1 THEN next_look_at ELSE $1 END"
-    };
-}
-
-macro_rules! unfinished {
-    () => {
-        "phase NOT IN ('ended', 'refused', 'no_request', 'denied', 'withdrawn')"
-    };
-}
-
-/// Marks whatever may still change, inside a transaction. How many. Their rows are locked in the order of a batch of
-/// marks, so that on PostgreSQL the two never wait for each other.
-pub(super) async fn unfinished(connection: &mut Connection, now: i64) -> Result<u64, StoreError> {
-    let marking = query(concat!(mark!(), " WHERE ", unfinished!()))
-        .on_postgres(concat!(
-            mark!(),
-            " WHERE (project_id, iid) IN (SELECT project_id, iid FROM requests WHERE ",
-            unfinished!(),
-            " ORDER BY project_id, iid FOR UPDATE)"
-        ))
-        .bind(now);
-    Ok(marking.execute(connection).await?)
 }
 
 macro_rules! or_mark {
@@ -273,24 +233,6 @@ mod tests {
             let waiting = wake.notified();
             bench.store.mark(key(1)).await.unwrap();
             waiting.await;
-        })
-        .await;
-    }
-
-    #[tokio::test]
-    async fn at_start_only_what_may_still_change_is_marked() {
-        on_both(async |bench| {
-            let phases =
-                ["unseen", "active", "blocked", "ended", "no_request", "denied", "withdrawn", "refused"];
-            for (iid, phase) in (0..).zip(phases) {
-                bench.put(iid, phase).await;
-            }
-            bench.clock.advance(SignedDuration::from_secs(1));
-            assert_eq!(bench.store.mark_all_unfinished().await.unwrap(), 3);
-            for (iid, phase) in (0..).zip(phases) {
-                let row = bench.store.request(key(iid)).await.unwrap().unwrap();
-                assert_eq!(row.next_look_at.is_some(), iid < 3, "{phase}");
-            }
         })
         .await;
     }

@@ -41,6 +41,7 @@ mod sqlite;
 mod sweeps;
 #[cfg(test)]
 pub(crate) mod testing;
+mod unfinished;
 mod verify;
 mod wake;
 mod writer;

@@ -3,8 +3,8 @@
 use super::Store;
 use super::audit::{self, Entry};
 use super::error::StoreError;
-use super::marks;
 use super::sql::{Connection, query, query_scalar};
+use super::unfinished;
 
 impl Store {
     /// The value, if it was ever set.
@@ -24,7 +24,7 @@ impl Store {
     }
 
     /// Sets it, or removes it where there is no value, in one transaction with the entry that says who and why; all
-    /// that is unfinished is looked at then, so that every comment says so.
+    /// that is unfinished is looked at then, so that every comment says so. The change counts at once.
     pub async fn change_setting(
         &self,
         name: &str,
@@ -38,13 +38,12 @@ impl Store {
                     Some(value) => set(connection, &name, &value).await?,
                     None => remove(connection, &name).await?,
                 }
-                let marked = marks::unfinished(connection, now).await?;
-                audit::append(connection, &chain, vec![entry], now).await?;
-                Ok(marked)
+                unfinished::want(connection, entry.kind.as_ref(), now).await?;
+                audit::append(connection, &chain, vec![entry], now).await
             })
         });
-        let marked = work.await?;
-        marks::wake(&self.inner.wake, usize::try_from(marked).unwrap_or(usize::MAX));
+        work.await?;
+        self.mark_after_a_change().await;
         Ok(())
     }
 

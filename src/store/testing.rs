@@ -205,6 +205,28 @@ impl Bench {
         self.raw().await.run(trigger).await.unwrap();
     }
 
+    /// From now on the table of requests refuses changes of rows for which this holds.
+    pub(super) async fn requests_refuse(&self, condition: &str) {
+        let trigger = if self.is_sqlite() {
+            format!(
+                "CREATE TRIGGER refuse BEFORE UPDATE ON requests WHEN {condition}
+                 BEGIN SELECT RAISE(ABORT, 'no space'); END"
+            )
+        } else {
+            format!(
+                "CREATE TRIGGER refuse BEFORE UPDATE ON requests FOR EACH ROW WHEN ({condition})
+                 EXECUTE FUNCTION audit_refuses()"
+            )
+        };
+        self.raw().await.run(trigger).await.unwrap();
+    }
+
+    /// It takes them again.
+    pub(super) async fn requests_are_taken(&self) {
+        let on = if self.is_sqlite() { "" } else { " ON requests" };
+        self.raw().await.run(format!("DROP TRIGGER refuse{on}")).await.unwrap();
+    }
+
     /// Somebody else is writing, for as long as the connection lives.
     pub(super) async fn writer_elsewhere(&self) -> Raw {
         let mut raw = self.raw().await;
