@@ -22,6 +22,7 @@ mod inventory;
 mod kinds;
 mod life;
 mod memory;
+mod one_comment;
 mod patience;
 mod recovery;
 mod replicas;

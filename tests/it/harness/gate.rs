@@ -11,14 +11,25 @@ use tokio::sync::Notify;
 /// Where a call is held back, if anywhere.
 #[derive(Clone, Default)]
 pub(crate) struct Gate {
-    held: Arc<Mutex<Option<String>>>,
+    held: Arc<Mutex<Option<(Method, String)>>>,
+    waits: Arc<Notify>,
     opened: Arc<Notify>,
 }
 
 impl Gate {
     /// From now on, whoever reads the address that ends so waits until the gate is opened.
     pub(crate) fn hold(&self, path: String) {
-        *self.held.lock().unwrap() = Some(path);
+        *self.held.lock().unwrap() = Some((Method::GET, path));
+    }
+
+    /// From now on the first that writes there waits before it arrives, and the others pass once it does.
+    pub(crate) fn hold_the_next_writing(&self, path: &str) {
+        *self.held.lock().unwrap() = Some((Method::POST, path.to_owned()));
+    }
+
+    /// Waits until somebody waits.
+    pub(crate) async fn holds_somebody(&self) {
+        self.waits.notified().await;
     }
 
     /// Lets go whoever waits, now or a moment later.
@@ -34,9 +45,19 @@ impl Gate {
 }
 
 async fn pass(State((gate, http)): State<(Gate, reqwest::Client)>, request: Request) -> Response<Body> {
-    let held = gate.held.lock().unwrap().clone();
-    let read = request.method() == Method::GET;
-    if held.is_some_and(|path| read && request.uri().path().ends_with(&path)) {
+    let these = |(method, path): &(Method, String)| {
+        request.method() == method && request.uri().path().ends_with(path.as_str())
+    };
+    let held = {
+        let mut held = gate.held.lock().unwrap();
+        let hit = held.as_ref().is_some_and(these);
+        if hit && request.method() == Method::POST {
+            *held = None;
+        }
+        hit
+    };
+    if held {
+        gate.waits.notify_one();
         gate.opened.notified().await;
     }
     let (parts, body) = request.into_parts();
