@@ -9,7 +9,7 @@ use super::record::Attempt;
 use crate::planted::{self, Bug};
 
 /// How far Zendesk's clock may be behind ours.
-const SKEW: SignedDuration = SignedDuration::from_secs(60);
+pub const SKEW: SignedDuration = SignedDuration::from_secs(60);
 
 /// What `attempt` made, out of everything listed: exact name and created by our user, or the exact identifier with its
 /// nonce; not there before, not created before the intent, and not an attempt's whose credential is known.

@@ -80,7 +80,8 @@ fn lag_lists(world: &mut World, call: &Call) -> Reply {
 }
 
 /// `{"zendesk": {"global": {"creates_api_tokens", "api_token_access", "api_token_cap", "has_audit_log", "quirks": {…},
-/// "allowed_scopes": {"CLIENT ID": ["read"] | null}}}}`
+/// "allowed_scopes": {"CLIENT ID": ["read"] | null}, "revived_api_tokens": {"ID": active}, "revived_clients": [ID],
+/// "revived_bearers_of": CLIENT ID}}}`
 fn change_accounts(world: &mut World, call: &Call) -> Reply {
     for (key, changes) in call.value("zendesk").and_then(Value::as_object).into_iter().flatten() {
         let account = account(world, key)?;
@@ -103,6 +104,14 @@ fn change_accounts(world: &mut World, call: &Call) -> Reply {
             let token = token.ok_or_else(|| wrong("no such token"))?;
             (token.deleted_at, token.active) = (None, active.as_bool().unwrap_or(false));
         }
+        for id in changes["revived_clients"].as_array().into_iter().flatten().filter_map(Value::as_u64) {
+            let client = account.clients.get_mut(&id).ok_or_else(|| wrong("no such client"))?;
+            client.deleted_at = None;
+        }
+        if let Some(client) = changes["revived_bearers_of"].as_u64() {
+            let theirs = account.bearers.values_mut().filter(|bearer| bearer.client_id == client);
+            theirs.for_each(|bearer| bearer.deleted_at = None);
+        }
         for (id, scopes) in changes["allowed_scopes"].as_object().into_iter().flatten() {
             let client = id.parse().ok().and_then(|id: u64| account.clients.get_mut(&id));
             client.ok_or_else(|| wrong("no such client"))?.allowed_scopes =
@@ -113,6 +122,7 @@ fn change_accounts(world: &mut World, call: &Call) -> Reply {
 }
 
 /// `{"instance", "api_tokens", "clients", "tokens_of_each_client"}`: so many more, ninety days old and all different.
+/// `{"instance", "of_client": ID, "tokens"}`: so many access tokens of one client.
 fn fill_account(world: &mut World, call: &Call) -> Reply {
     let number = |name: &str| call.number(name).unwrap_or(0);
     let key = call.text("instance").unwrap_or_default();
@@ -121,6 +131,11 @@ fn fill_account(world: &mut World, call: &Call) -> Reply {
         let id = account(world, &key)?.fresh_id();
         let token = seed::token(world, (id, 9002), &format!("Seeded {id}"));
         account(world, &key)?.tokens.insert(id, token);
+    }
+    for _ in 0..number("tokens") {
+        let bearer = account(world, &key)?.fresh_id();
+        let bearer = seed::bearer(world, (bearer, number("of_client"), 9002));
+        account(world, &key)?.bearers.insert(bearer.id, bearer);
     }
     for _ in 0..number("clients") {
         let id = account(world, &key)?.fresh_id();

@@ -9,7 +9,7 @@ use crate::domain::inventory::{LastUse, Line};
 use crate::domain::policy::Instance;
 use crate::evidence::guarded;
 
-const HEADER: [&str; 18] = [
+const HEADER: [&str; 20] = [
     "instance",
     "kind",
     "id",
@@ -28,6 +28,8 @@ const HEADER: [&str; 18] = [
     "ends_at",
     "issue",
     "holder",
+    "expected",
+    "deleted_from",
 ];
 
 pub(super) struct Csv<'w> {
@@ -49,7 +51,7 @@ fn text(value: Option<&impl ToString>) -> String {
     value.map(ToString::to_string).unwrap_or_default()
 }
 
-fn cells(line: &Line) -> [String; 18] {
+fn cells(line: &Line) -> [String; 20] {
     let findings: Vec<&str> = line.findings.iter().map(|finding| finding.key()).collect();
     let used = match line.last_use {
         LastUse::At(at) => at.to_string(),
@@ -75,6 +77,8 @@ fn cells(line: &Line) -> [String; 18] {
         text(line.ends_at.as_ref()),
         text(line.issue.as_ref()),
         text(line.holder.as_ref()),
+        line.expected.unwrap_or_default().to_owned(),
+        text(line.deleted_from.as_ref()),
     ]
 }
 

@@ -6,7 +6,9 @@ use jiff::Timestamp;
 
 use super::{Sums, Writes};
 use crate::domain::inventory::summary::AuditLogRead;
-use crate::domain::inventory::{Finding, LAST_DAY, LastUse, Line, ListedKind, Summary, days_left};
+use crate::domain::inventory::{
+    Finding, LAST_DAY, LastUse, Line, ListedKind, Standing, Summary, days_left, is_over,
+};
 use crate::domain::policy::Instance;
 
 /// What is left of 100 columns for the name.
@@ -39,10 +41,11 @@ impl Writes for Table<'_> {
             LastUse::Never => "never".to_owned(),
             LastUse::NotKnown => "not known".to_owned(),
         };
+        // A client of ours is looked for by its issue, which is its name; anybody else's by what it logs in with.
         let name = match (&line.identifier, line.client) {
-            (Some(identifier), _) => identifier.clone(),
+            (Some(identifier), _) if line.standing != Standing::Ours => identifier.clone(),
             (None, Some(client)) => format!("of client {client}"),
-            (None, None) => line.name.clone(),
+            _ => line.name.clone(),
         };
         let creator = creator(line);
         let (id, standing) = (line.id.to_string(), line.standing.key().replace('_', " "));
@@ -51,7 +54,10 @@ impl Writes for Table<'_> {
         for finding in &line.findings {
             writeln!(self.out, "           ! {}", self.words(*finding, line))?;
         }
-        Ok(())
+        match so(line) {
+            Some(so) => writeln!(self.out, "           - {so}"),
+            None => Ok(()),
+        }
     }
 
     fn summary(&mut self, of: Sums<'_>) -> io::Result<()> {
@@ -84,10 +90,10 @@ impl Writes for Table<'_> {
         self.audit_log(summary)?;
         writeln!(
             self.out,
-            "Zendesk ends every API token on {LAST_DAY}, {} days from now.\n\
+            "{}\n\
              The usage of a whole account has no public API; an admin sees it in the Admin Center, under\n\
              Account > Usage > API: {}\n",
-            days_left(of.at),
+            last_day(of.at),
             of.usage()
         )
     }
@@ -132,7 +138,11 @@ impl Table<'_> {
                     line.idle_days.unwrap_or_default()
                 )
             }
-            Finding::Zombie | Finding::Missing | Finding::SwitchedOff | Finding::IssueGone => {
+            Finding::Zombie
+            | Finding::Missing
+            | Finding::SwitchedOff
+            | Finding::SwitchedOn
+            | Finding::IssueGone => {
                 let issue = line.issue.as_deref().unwrap_or_default();
                 format!("{}: {}: {issue}", finding.key(), finding.words())
             }
@@ -141,11 +151,36 @@ impl Table<'_> {
     }
 }
 
+/// What is no fault and yet worth knowing.
+fn so(line: &Line) -> Option<String> {
+    let issue = line.issue.as_deref().unwrap_or_default();
+    match (line.deleted_from, line.expected) {
+        (Some(at), _) if line.active == Some(false) => {
+            Some(format!("ended: switched off, deleted from {} on: {issue}", day(at)))
+        }
+        (_, Some("passing")) => Some(format!("being made or taken away just now: {issue}")),
+        _ if line.active == Some(false) && !line.findings.contains(&Finding::SwitchedOff) => {
+            Some("switched off".to_owned())
+        }
+        _ => None,
+    }
+}
+
 fn kind(kind: ListedKind) -> &'static str {
     match kind {
         ListedKind::ApiToken => "API token",
         ListedKind::OauthClient => "OAuth client",
         ListedKind::OauthToken => "OAuth token",
+    }
+}
+
+/// When Zendesk ends what is listed here, and how soon that is.
+fn last_day(now: Timestamp) -> String {
+    match days_left(now) {
+        0 if is_over(now) => format!("Zendesk ended every API token on {LAST_DAY}."),
+        0 => format!("Zendesk ends every API token on {LAST_DAY}, which is today."),
+        1 => format!("Zendesk ends every API token on {LAST_DAY}, 1 day from now."),
+        days => format!("Zendesk ends every API token on {LAST_DAY}, {days} days from now."),
     }
 }
 

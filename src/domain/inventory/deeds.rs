@@ -108,8 +108,12 @@ fn of_ours(deed: &Deed, known: &Known) -> Result<Deed, NotAllowed> {
             _ => Ok(Deed::Rename(Some(known.name.clone()))),
         },
         (Expected::Live { .. }, Deed::Deactivate | Deed::Reactivate)
-        | (Expected::Gone, Deed::Deactivate | Deed::Delete) => Ok(deed.clone()),
-        (Expected::Gone, Deed::Reactivate | Deed::Rename(_)) => Err(NotAllowed::Ended),
+        | (Expected::SwitchedOff { .. } | Expected::Gone, Deed::Deactivate | Deed::Delete) => {
+            Ok(deed.clone())
+        }
+        (Expected::SwitchedOff { .. } | Expected::Gone, Deed::Reactivate | Deed::Rename(_)) => {
+            Err(NotAllowed::Ended)
+        }
     }
 }
 
@@ -182,7 +186,12 @@ mod tests {
     }
 
     fn expectations() -> impl Strategy<Value = Expected> {
-        prop_oneof![Just(Expected::Live { ends_at: None }), Just(Expected::Passing), Just(Expected::Gone)]
+        prop_oneof![
+            Just(Expected::Live { ends_at: None }),
+            Just(Expected::SwitchedOff { deleted_from: time(NOW) }),
+            Just(Expected::Passing),
+            Just(Expected::Gone)
+        ]
     }
 
     fn things() -> impl Strategy<Value = Listed> {

@@ -55,13 +55,15 @@ fn plain(standing: Standing, findings: Vec<Finding>) -> Judgement {
 
 fn ours(listed: &Listed, known: &Known) -> Judgement {
     let mut findings = Vec::new();
-    if listed.kind != ListedKind::OauthToken && listed.name != known.name {
+    let settled = known.expected != Expected::Passing;
+    if settled && listed.kind != ListedKind::OauthToken && listed.name != known.name {
         findings.push(Finding::Renamed);
     }
     match known.expected {
         Expected::Gone => findings.push(Finding::Zombie),
         Expected::Live { .. } if !listed.active => findings.push(Finding::SwitchedOff),
-        Expected::Live { .. } | Expected::Passing => {}
+        Expected::SwitchedOff { .. } if listed.active => findings.push(Finding::SwitchedOn),
+        Expected::Live { .. } | Expected::SwitchedOff { .. } | Expected::Passing => {}
     }
     Judgement { issue: Some(known.url.clone()), ..plain(Standing::Ours, findings) }
 }
@@ -91,7 +93,9 @@ fn of_use(listed: &Listed, known: Option<&Known>, now: Timestamp) -> Vec<Finding
     if unclaimed {
         findings.push(Finding::Unclaimed);
     }
-    if listed.last_use == LastUse::Never && !unclaimed {
+    // What is being made was not used yet, and what ended need not be.
+    let matters = known.is_none_or(Known::is_live) && !unclaimed;
+    if listed.last_use == LastUse::Never && matters {
         findings.push(Finding::NeverUsed);
     }
     let may_end = listed.kind == ListedKind::ApiToken && listed.active;

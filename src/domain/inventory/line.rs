@@ -51,6 +51,10 @@ pub struct Line {
     pub issue: Option<String>,
     /// Whom it is for, at GitLab.
     pub holder: Option<UserId>,
+    /// What the ledger expects of it: `live`, `switched_off`, `passing` or `gone`.
+    pub expected: Option<&'static str>,
+    /// From when on it is deleted, while it waits for that, switched off.
+    pub deleted_from: Option<Timestamp>,
     /// The name it was given, where it has another now.
     pub given_name: Option<String>,
 }
@@ -80,6 +84,8 @@ impl Line {
             ends_at: listed.expires_at.or_else(|| known?.ends_at()),
             issue: judgement.issue,
             holder: known.and_then(|known| known.holder),
+            expected: known.map(|known| known.expected.key()),
+            deleted_from: known.and_then(Known::deleted_from),
             given_name: known.filter(|_| renamed).map(|known| known.name.clone()),
         }
     }
@@ -107,6 +113,8 @@ impl Line {
             ends_at: known.ends_at(),
             issue: Some(known.url.clone()),
             holder: known.holder,
+            expected: Some(known.expected.key()),
+            deleted_from: None,
             given_name: None,
         }
     }

@@ -19,6 +19,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use super::ids::{CredentialId, Email, ZendeskUserId};
+use super::observed;
 pub use exceptions::{Exception, ExceptionUse};
 pub use judge::{Judgement, Rules, judge};
 pub use known::{Expected, Known};
@@ -104,6 +105,25 @@ pub struct Listed {
     pub own_login: bool,
 }
 
+impl Listed {
+    /// The same as decisions about one request see it.
+    pub fn as_observed(&self) -> observed::Listed {
+        let last_used = match self.last_use {
+            LastUse::At(at) => Some(at),
+            LastUse::Never | LastUse::NotKnown => None,
+        };
+        observed::Listed {
+            id: self.id,
+            name: self.name.clone(),
+            identifier: self.identifier.clone(),
+            creator: self.creator,
+            active: self.active,
+            created_at: self.created_at,
+            last_used,
+        }
+    }
+}
+
 /// What a listed credential is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -170,6 +190,8 @@ findings! {
     Zombie = "zombie", "should be gone by the ledger, and is still there";
     /// Ours and live by the ledger, and switched off at Zendesk.
     SwitchedOff = "switched_off", "live by the ledger, and switched off at Zendesk";
+    /// Ended by the ledger, which waits to delete it, and switched on at Zendesk.
+    SwitchedOn = "switched_on", "ended by the ledger, and switched on again at Zendesk";
     /// Live by the ledger, and not listed.
     Missing = "missing", "live by the ledger, and not at Zendesk";
     /// Live by the ledger, and its issue cannot be seen any more.
@@ -177,7 +199,7 @@ findings! {
     /// Handed over and not used by its holder.
     Unclaimed = "unclaimed", "handed over, and never used since";
     /// Zendesk says that it was never used.
-    NeverUsed = "never_used", "never used";
+    NeverUsed = "never_used", "never used, as Zendesk says";
     /// Unused for so long that Zendesk will end it soon.
     Idle = "idle", "unused for 20 days or more; Zendesk ends API tokens after 30";
     /// Nine tenths of the account's limit are used up.
@@ -198,12 +220,18 @@ impl Finding {
                 | Self::Renamed
                 | Self::Zombie
                 | Self::SwitchedOff
+                | Self::SwitchedOn
                 | Self::Missing
                 | Self::IssueGone
                 | Self::Outside
                 | Self::Unreadable
         )
     }
+}
+
+/// Whether the day on which Zendesk ends every API token is over.
+pub fn is_over(now: Timestamp) -> bool {
+    now.to_zoned(jiff::tz::TimeZone::UTC).date() > LAST_DAY
 }
 
 /// How many days are left until Zendesk ends every API token; 0 from that day on.

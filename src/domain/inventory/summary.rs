@@ -24,6 +24,8 @@ pub struct Summary {
     pub findings: BTreeMap<Finding, usize>,
     /// The lists that could not be read, and why.
     pub unreadable: Vec<Unreadable>,
+    /// Access by API tokens is switched off for the account: none of them works, and none is listed.
+    pub tokens_switched_off: bool,
     /// How far Zendesk's own audit log was read.
     pub audit_log: AuditLogRead,
     /// What it tells that we did not do; the first fifty.

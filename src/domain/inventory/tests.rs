@@ -7,7 +7,9 @@ use super::judge::Rules;
 use super::*;
 use crate::domain::ids::{IssueKey, ProjectId};
 use crate::domain::naming::render;
-use crate::domain::testing::{URL, time};
+use crate::domain::record::{Attempt, AttemptState, Record, TakeAwayReason};
+use crate::domain::terms::Terms;
+use crate::domain::testing::{Look, URL, attempt, terms, time};
 
 const NOW: &str = "2026-12-31T09:00:00Z";
 const DELIVERED: &str = "2026-12-01T09:00:10Z";
@@ -58,6 +60,7 @@ pub(super) fn known(expected: Expected) -> Known {
         url: URL.to_owned(),
         attempt: 1,
         kind: ListedKind::ApiToken,
+        access_token: false,
         credential: CredentialId(900),
         name: URL.to_owned(),
         expected,
@@ -100,6 +103,57 @@ fn what_should_be_gone_is_a_zombie_switched_on_or_off() {
     }
     let off = Listed { active: false, ..listed(URL, 5) };
     assert_eq!(told(&off, Some(&known(LIVE))).1, [Finding::SwitchedOff]);
+}
+
+#[test]
+fn what_waits_switched_off_for_its_deletion_is_fine_until_it_works_again() {
+    let waits = known(Expected::SwitchedOff { deleted_from: time("2027-01-08T00:00:00Z") });
+    let off = Listed { active: false, ..listed(URL, 5) };
+    assert_eq!(told(&off, Some(&waits)), (Standing::Ours, vec![]));
+    assert_eq!(told(&listed(URL, 5), Some(&waits)), (Standing::Ours, vec![Finding::SwitchedOn]));
+}
+
+#[test]
+fn what_is_being_made_has_no_name_of_its_own_yet() {
+    let passing = known(Expected::Passing);
+    let never = Listed { last_use: LastUse::Never, ..listed("another", 5) };
+    assert_eq!(told(&never, Some(&passing)), (Standing::Ours, vec![]));
+}
+
+/// What the ledger expects at `now` of an attempt that ended on the first of January, with these changes.
+fn expected(now: &str, change: impl FnOnce(&mut Attempt)) -> Expected {
+    let ending = AttemptState::TakingAway { why: TakeAwayReason::Ending };
+    let mut attempt = attempt(1, ending);
+    attempt.credential = Some(CredentialId(900));
+    change(&mut attempt);
+    let issued = Terms { ends_at: time("2027-01-01T00:00:00Z"), ..terms() };
+    let record = Look::at("2026-12-01T09:00Z").decide().record.unwrap();
+    let record = Record { issued: Some(issued), ..record };
+    let key = IssueKey { project: ProjectId(1), iid: 7 };
+    Known::of(key, &record, &attempt, time(now)).unwrap().expected
+}
+
+#[test]
+fn a_deletion_that_is_waited_for_is_expected_and_one_that_does_not_come_is_overdue() {
+    let waits = |attempt: &mut Attempt| {
+        attempt.switched_off_at = Some(time("2027-01-01T00:00:00Z"));
+        attempt.not_before = Some(time("2027-01-08T00:00:00Z"));
+    };
+    let off = Expected::SwitchedOff { deleted_from: time("2027-01-08T00:00:00Z") };
+    assert_eq!(expected("2027-01-01T00:00:01Z", waits), off);
+    assert_eq!(expected("2027-01-08T00:59:59Z", waits), off);
+    assert_eq!(expected("2027-01-08T01:00:00Z", waits), Expected::Gone);
+    let failing = |failures| {
+        move |attempt: &mut Attempt| {
+            waits(attempt);
+            attempt.failures = failures;
+        }
+    };
+    assert_eq!(expected("2027-01-08T00:30:00Z", failing(2)), Expected::Passing);
+    assert_eq!(expected("2027-01-08T00:30:00Z", failing(3)), Expected::Gone);
+    // What was never seen to be switched off waits for nothing.
+    assert_eq!(expected("2027-01-01T00:59:59Z", |_| {}), Expected::Passing);
+    assert_eq!(expected("2027-01-01T01:00:00Z", |_| {}), Expected::Gone);
 }
 
 #[test]

@@ -101,14 +101,15 @@ async fn run(context: &Context, instance: &Instance) -> Result<(Value, Entry), S
     let summary = take(context, instance, since.unwrap_or_else(|_| context.now()), &mut tell).await?;
     keep_beginnings(context, &gathered).await?;
     say_once(context, instance, &summary).await?;
-    let known = before.as_ref().map(foreign_of);
+    let known = before.as_ref().and_then(foreign_of);
     let is_new = |name: &&String| known.as_ref().is_some_and(|known| !known.contains(*name));
     let new: Vec<&String> = gathered.foreign.iter().filter(is_new).collect();
+    let foreign = remembered(&gathered.foreign, known.as_ref(), &summary);
     let differs = summary.differs() || !new.is_empty();
     let document = json!({
         "listed": summary.listed, "standings": summary.standings, "findings": summary.findings,
         "unreadable": summary.unreadable, "differences": gathered.differences, "and_more": gathered.more,
-        "outside": summary.outside, "audit_log": summary.audit_log, "new_foreign": new, "foreign": gathered.foreign, "differs": differs,
+        "outside": summary.outside, "audit_log": summary.audit_log, "new_foreign": new, "foreign": foreign, "differs": differs,
     });
     if differs {
         let found: Vec<String> = summary
@@ -153,9 +154,22 @@ async fn say_once(context: &Context, instance: &Instance, summary: &Summary) -> 
     Ok(())
 }
 
-fn foreign_of(run: &InventoryRun) -> BTreeSet<String> {
-    let names = run.document["foreign"].as_array().into_iter().flatten();
-    names.filter_map(|name| name.as_str().map(str::to_owned)).collect()
+/// What is foreign, for the next day to compare with. What could not be read today is what it was before; `None` where
+/// that was never read: it is no news then.
+fn remembered(
+    found: &BTreeSet<String>,
+    before: Option<&BTreeSet<String>>,
+    summary: &Summary,
+) -> Option<BTreeSet<String>> {
+    if summary.unreadable.is_empty() {
+        return Some(found.clone());
+    }
+    before.map(|before| before.union(found).cloned().collect())
+}
+
+fn foreign_of(run: &InventoryRun) -> Option<BTreeSet<String>> {
+    let names = run.document["foreign"].as_array()?.iter();
+    Some(names.filter_map(|name| name.as_str().map(str::to_owned)).collect())
 }
 
 /// A line for people: what the last run of an instance found; `None` where it found nothing that differs.

@@ -74,6 +74,11 @@ impl Grants {
         these.to_vec()
     }
 
+    /// Whether the whole list shows no token of a client.
+    pub(super) fn none_of(&self, client: CredentialId) -> bool {
+        self.whole && self.tokens.binary_search_by_key(&Some(client), |grant| grant.client).is_err()
+    }
+
     /// The last use of any of a client's tokens. A client without one may have had others, which are gone.
     pub(super) fn last_use(&self, tokens: &[Grant]) -> LastUse {
         let last = tokens.iter().filter_map(|grant| grant.used_at).max();

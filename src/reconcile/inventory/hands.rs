@@ -76,7 +76,7 @@ async fn look(context: &Context, wanted: &Wanted<'_>, kind: ListedKind) -> Resul
     let ledger = Ledger::read(context, &wanted.instance.key).await?;
     let listed =
         find(zendesk(context, wanted)?, kind, wanted.credential).await?.ok_or(HandError::NotListed)?;
-    let known = ledger.find(kind, wanted.credential).cloned();
+    let known = ledger.of(&listed);
     let pending = ledger.is_pending(&listed);
     Ok(Before { listed, known, standards: standards(context, wanted.instance).await?, pending })
 }

@@ -1,30 +1,50 @@
 //! What the ledger knows at one instance, to be ticked off as it is seen.
+//!
+//! Credentials are minted and taken away while the lists are read. So whatever looks like a difference is held against
+//! the newest state of the ledger before it is told; nothing is called missing that came after the first reading.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 
 use crate::domain::ids::{CredentialId, IssueKey};
-use crate::domain::inventory::{Known, Listed, ListedKind};
-use crate::domain::record::{Attempt, AttemptState};
+use crate::domain::inventory::{Known, Listed, ListedKind, known};
+use crate::domain::record::{Attempt, AttemptState, Record};
+use crate::domain::recovery::{self, SKEW};
 use crate::reconcile::context::Context;
 use crate::store::StoreError;
 
 /// Late looks for what was not found go on for an hour; twice that is on the safe side.
 const LATE_LOOKS: SignedDuration = SignedDuration::from_hours(2);
 
+type Place = (ListedKind, CredentialId);
+
 pub(super) struct Ledger {
-    known: BTreeMap<(ListedKind, CredentialId), Known>,
-    seen: BTreeSet<(ListedKind, CredentialId)>,
-    /// Names of what may have been made although nobody has its id: its request looks for it.
-    pending: BTreeSet<String>,
+    instance: String,
+    known: BTreeMap<Place, Known>,
+    /// What may have been made although nobody has its id: its request looks for it.
+    pending: Vec<Pending>,
+    /// Live when it was first read.
+    live: BTreeSet<Place>,
+    seen: BTreeSet<Place>,
+    /// The last audit entry before it was read: every change of an attempt writes one.
+    seq: i64,
+    /// When it was read.
+    at: Timestamp,
+}
+
+/// An attempt whose credential has no id yet.
+struct Pending {
+    key: IssueKey,
+    record: Record,
+    attempt: Attempt,
 }
 
 impl Ledger {
     pub(super) async fn read(context: &Context, instance: &str) -> Result<Self, StoreError> {
-        let (mut known, mut pending) = (BTreeMap::new(), BTreeSet::new());
-        let now = context.now();
-        let each = |key, record: &_, attempt: Attempt| {
+        let (mut known, mut pending) = (BTreeMap::new(), Vec::new());
+        let (now, seq) = (context.now(), context.store.head().await?.seq);
+        let each = |key, record: &Record, attempt: Attempt| {
             if attempt.instance != instance {
                 return;
             }
@@ -33,39 +53,75 @@ impl Ledger {
                     known.insert((one.kind, one.credential), one);
                 }
                 None if may_exist(&attempt, now) => {
-                    pending.insert(attempt.name);
+                    pending.push(Pending { key, record: record.clone(), attempt });
                 }
                 None => {}
             }
         };
         context.store.each_attempt(each).await?;
-        Ok(Self { known, seen: BTreeSet::new(), pending })
+        let live = known.iter().filter(|(_, known)| known.is_live()).map(|(place, _)| *place).collect();
+        let instance = instance.to_owned();
+        Ok(Self { instance, known, pending, live, seen: BTreeSet::new(), seq, at: now })
+    }
+
+    /// Its newest state, if anything was written down since it was read.
+    pub(super) async fn catch_up(&mut self, context: &Context) -> Result<(), StoreError> {
+        if context.store.head().await?.seq == self.seq {
+            return Ok(());
+        }
+        let newest = Self::read(context, &self.instance).await?;
+        (self.known, self.pending, self.seq, self.at) = (newest.known, newest.pending, newest.seq, newest.at);
+        Ok(())
     }
 
     pub(super) fn find(&self, kind: ListedKind, id: CredentialId) -> Option<&Known> {
         self.known.get(&(kind, id))
     }
 
-    /// Whether it may be what a creation without an answer made.
-    pub(super) fn is_pending(&self, listed: &Listed) -> bool {
-        self.pending.contains(&listed.name)
+    /// What is known of something listed: by its id, or as exactly what a creation without an answer made.
+    pub(super) fn of(&self, listed: &Listed) -> Option<Known> {
+        self.find(listed.kind, listed.id).cloned().or_else(|| self.just_made(listed))
     }
 
-    /// What is known of something listed, which is ticked off.
-    pub(super) fn seen(&mut self, kind: ListedKind, id: CredentialId) -> Option<Known> {
-        let known = self.known.get(&(kind, id)).cloned();
-        if known.is_some() {
-            self.seen.insert((kind, id));
-        }
-        known
-    }
-
-    /// What should be there, was not there, and is not just being made or taken away.
-    pub(super) fn unseen(&self, kind: ListedKind) -> Vec<Known> {
-        let missing = |known: &&Known| {
-            known.kind == kind && known.is_live() && !self.seen.contains(&(kind, known.credential))
+    fn just_made(&self, listed: &Listed) -> Option<Known> {
+        let thing = [listed.as_observed()];
+        let made = |one: &&Pending| {
+            known::listed_kind(one.attempt.kind) == listed.kind
+                && !recovery::ours(&one.attempt, &[], &thing).is_empty()
         };
-        self.known.values().filter(missing).cloned().collect()
+        let one = self.pending.iter().find(made)?;
+        Some(Known::with_id(one.key, (&one.record, &one.attempt), listed.id, self.at))
+    }
+
+    /// Whether it may be what a creation without an answer made: an OAuth client by its identifier, which holds the
+    /// attempt's nonce, an API token by its name. Whoever made it, and whenever: such a one is never taken away by hand.
+    pub(super) fn is_pending(&self, listed: &Listed) -> bool {
+        self.pending.iter().any(|Pending { attempt, .. }| {
+            let named = match &attempt.identifier {
+                Some(_) => attempt.identifier == listed.identifier,
+                None => listed.identifier.is_none() && attempt.name == listed.name,
+            };
+            known::listed_kind(attempt.kind) == listed.kind && named
+        })
+    }
+
+    /// Whether a creation at that time may be one whose id is not written down yet.
+    pub(super) fn may_have_made(&self, kind: ListedKind, at: Timestamp) -> bool {
+        self.pending.iter().any(|Pending { attempt, .. }| {
+            let since = attempt.intent_at.saturating_sub(SKEW).unwrap_or(attempt.intent_at);
+            known::listed_kind(attempt.kind) == kind && at >= since
+        })
+    }
+
+    /// Ticks off what was seen.
+    pub(super) fn tick_off(&mut self, listed: &Listed) {
+        self.seen.insert((listed.kind, listed.id));
+    }
+
+    /// What was there from the beginning, is live even now, and was not seen.
+    pub(super) fn unseen(&self, kind: ListedKind) -> Vec<Known> {
+        let unseen = self.live.iter().filter(|place| place.0 == kind && !self.seen.contains(place));
+        unseen.filter_map(|place| self.known.get(place)).filter(|known| known.is_live()).cloned().collect()
     }
 
     /// The issues of what lives.

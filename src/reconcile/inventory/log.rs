@@ -12,6 +12,7 @@ use crate::domain::ids::CredentialId;
 use crate::domain::inventory::summary::{AuditLogRead, Outside};
 use crate::domain::inventory::{Finding, Known, ListedKind};
 use crate::domain::observed::AuditLine;
+use crate::store::StoreError;
 use crate::vendors::VendorError;
 use crate::vendors::zendesk::{AuditQuery, Zendesk};
 
@@ -23,7 +24,7 @@ const MOST_PAGES: usize = 50;
 impl Taking<'_> {
     /// Looks through the log from `since` on. Creations that are neither ours nor excused, and deletions of what lives
     /// by the ledger, are findings.
-    pub(super) async fn audit_log(&mut self, zendesk: &Zendesk, since: Timestamp) {
+    pub(super) async fn audit_log(&mut self, zendesk: &Zendesk, since: Timestamp) -> Result<(), StoreError> {
         let query = AuditQuery { source_type: None, from: since, until: self.context.now() };
         let (mut after, mut seen) = (None, BTreeSet::new());
         for _ in 0..MOST_PAGES {
@@ -31,10 +32,16 @@ impl Taking<'_> {
                 Ok(page) => page,
                 Err(VendorError::Forbidden { .. } | VendorError::NotFound { .. }) => {
                     self.summary.audit_log = AuditLogRead::NotInPlan;
-                    return;
+                    return Ok(());
                 }
-                Err(error) => return self.unreadable("Zendesk's audit log", &error),
+                Err(error) => {
+                    self.unreadable("Zendesk's audit log", &error);
+                    return Ok(());
+                }
             };
+            if page.items.iter().any(|line| self.is_outside(line)) {
+                self.ledger.catch_up(self.context).await?;
+            }
             for line in page.items {
                 if seen.insert(line.id) && self.is_outside(&line) {
                     self.summary.found(Finding::Outside);
@@ -44,18 +51,22 @@ impl Taking<'_> {
             after = page.next;
             if after.is_none() {
                 self.summary.audit_log = AuditLogRead::Whole;
-                return;
+                return Ok(());
             }
         }
         let why = "it has more than 5,000 entries since the last look".to_owned();
         self.summary.could_not_read("Zendesk's audit log", why);
+        Ok(())
     }
 
     fn is_outside(&self, line: &AuditLine) -> bool {
         let (Some(kind), Some(id)) = (kind(line), line.source_id.map(CredentialId)) else { return false };
         let known = self.ledger.find(kind, id);
         match line.action.as_str() {
-            "create" => known.is_none() && !self.excused.contains(&(kind, id)),
+            "create" => {
+                let accounted = known.is_some() || self.accounted.contains(&(kind, id));
+                !accounted && !self.ledger.may_have_made(kind, line.created_at)
+            }
             "destroy" => known.is_some_and(Known::is_live),
             _ => false,
         }

@@ -9,6 +9,7 @@ mod grants;
 mod hands;
 mod ledger;
 mod log;
+mod oauth;
 mod trace;
 
 use std::collections::BTreeSet;
@@ -19,18 +20,17 @@ use super::context::Context;
 
 use crate::domain::ids::{CredentialId, IssueKey};
 use crate::domain::inventory::{
-    Exception, Finding, Judgement, Known, LastUse, Line, Listed, ListedKind, Rules, Standards, Standing,
-    Summary, judge,
+    Exception, Finding, Judgement, Known, Line, Listed, ListedKind, Rules, Standards, Standing, Summary,
+    judge,
 };
-use crate::domain::observed::ListedClient;
 use crate::domain::policy::Instance;
 use crate::store::StoreError;
 use crate::vendors::VendorError;
 use crate::vendors::zendesk::Zendesk;
 pub use daily::{daily, keep_daily, told};
-use grants::{Grants, Pages};
 pub use hands::{HandError, Wanted, handle, take_orphan_away};
 use ledger::Ledger;
+use oauth::listed_client;
 pub use trace::{Leaked, Owned, Trace, Traced, trace};
 
 /// The identifiers of our OAuth clients: this and the attempt's nonce.
@@ -47,8 +47,8 @@ struct Taking<'a> {
     standards: Standards,
     /// Live by the ledger, and their issue is gone.
     issues_gone: BTreeSet<IssueKey>,
-    /// Exceptions, and what we log in with.
-    excused: BTreeSet<(ListedKind, CredentialId)>,
+    /// In the ledger, exceptions, and what we log in with.
+    accounted: BTreeSet<(ListedKind, CredentialId)>,
     summary: Summary,
     tell: Sink<'a>,
 }
@@ -67,15 +67,15 @@ pub async fn take(
         ledger: Ledger::read(context, &instance.key).await?,
         standards: standards(context, instance).await?,
         issues_gone: BTreeSet::new(),
-        excused: BTreeSet::new(),
+        accounted: BTreeSet::new(),
         summary: Summary::default(),
         tell,
     };
     taking.look_at_issues().await;
     if let Some(zendesk) = context.zendesk.get(&instance.key) {
-        taking.api_tokens(zendesk).await;
-        taking.oauth(zendesk).await;
-        taking.audit_log(zendesk, since).await;
+        taking.api_tokens(zendesk).await?;
+        taking.oauth(zendesk).await?;
+        taking.audit_log(zendesk, since).await?;
     }
     Ok(taking.summary)
 }
@@ -116,93 +116,70 @@ impl Taking<'_> {
         }
     }
 
-    async fn api_tokens(&mut self, zendesk: &Zendesk) {
+    async fn api_tokens(&mut self, zendesk: &Zendesk) -> Result<(), StoreError> {
         let listing = match zendesk.inventory_of_api_tokens().await {
             Ok(listing) => listing,
-            Err(error) => return self.unreadable("API tokens", &error),
+            Err(error) => {
+                self.summary.tokens_switched_off = matches!(error, VendorError::NotFound { .. });
+                self.unreadable("API tokens", &error);
+                return Ok(());
+            }
         };
+        self.catch_up(&listing).await?;
         for listed in listing {
             self.tell_of(listed);
         }
         self.summary.tokens_counted();
-        self.tell_missing(ListedKind::ApiToken);
+        self.tell_missing(ListedKind::ApiToken).await
     }
 
-    async fn oauth(&mut self, zendesk: &Zendesk) {
-        let mut grants = match Grants::read(zendesk).await {
-            Ok(grants) => grants,
-            Err(error) => {
-                self.unreadable("OAuth tokens", &error);
-                Grants::default()
-            }
+    /// What would be a difference may have come about since the ledger was read.
+    async fn catch_up(&mut self, listing: &[Listed]) -> Result<(), StoreError> {
+        let differs = |listed: &Listed| {
+            let known = self.ledger.of(listed);
+            let rules = Rules { standards: &self.standards, exceptions: &self.instance.exceptions };
+            let judgement = judge(listed, known.as_ref(), rules, self.context.now());
+            judgement.findings.iter().any(|finding| finding.is_difference())
         };
-        let (mut after, mut pages) = (None, Pages::default());
-        loop {
-            let page = match zendesk.clients(after.as_ref()).await {
-                Ok(page) => page,
-                Err(error) => return self.unreadable("OAuth clients", &error),
-            };
-            for client in page.items {
-                self.tell_client(zendesk, client, &mut grants);
-            }
-            after = match pages.next(page.next) {
-                Ok(next) => next,
-                Err(error) => return self.unreadable("OAuth clients", &error),
-            };
-            if after.is_none() {
-                break;
-            }
+        if listing.iter().any(differs) {
+            self.ledger.catch_up(self.context).await?;
         }
-        self.tell_missing(ListedKind::OauthClient);
-        for token in grants.rest() {
-            self.tell_of(token);
-        }
-    }
-
-    /// A client, and its tokens below it.
-    fn tell_client(&mut self, zendesk: &Zendesk, client: ListedClient, grants: &mut Grants) {
-        let id = client.id;
-        let tokens = grants.of(id);
-        let listed = Listed { last_use: grants.last_use(&tokens), ..listed_client(zendesk, client) };
-        let own_login = listed.own_login;
-        let known = self.ledger.find(ListedKind::OauthClient, id).cloned();
-        let judgement = self.tell_of(listed);
-        for token in tokens {
-            let listed = Listed { own_login, ..token.listed(id) };
-            self.tell_token(listed, known.as_ref(), &judgement);
-        }
+        Ok(())
     }
 
     /// Judges and tells one; what was said of it.
-    fn tell_of(&mut self, listed: Listed) -> Judgement {
-        let known = self.ledger.seen(listed.kind, listed.id);
+    fn tell_of(&mut self, listed: Listed) -> (Judgement, Option<Known>) {
+        self.tell_with(listed, None)
+    }
+
+    /// The same, with what listing it alone does not show.
+    fn tell_with(&mut self, listed: Listed, also: Option<Finding>) -> (Judgement, Option<Known>) {
+        let known = self.ledger.of(&listed);
+        self.ledger.tick_off(&listed);
         let rules = Rules { standards: &self.standards, exceptions: self.exceptions() };
         let judgement = judge(&listed, known.as_ref(), rules, self.context.now());
-        if matches!(judgement.standing, Standing::Exception | Standing::OwnLogin) {
-            self.excused.insert((listed.kind, listed.id));
+        let accounted =
+            known.is_some() || matches!(judgement.standing, Standing::Exception | Standing::OwnLogin);
+        if accounted {
+            self.accounted.insert((listed.kind, listed.id));
         }
-        let line = Line::of(&self.instance.key, listed, known.as_ref(), judgement.clone());
+        let mut line = Line::of(&self.instance.key, listed, known.as_ref(), judgement.clone());
+        if let Some(finding) = also {
+            line.also(finding);
+        }
         self.tell_line(line, known.as_ref());
-        judgement
+        (judgement, known)
     }
 
-    /// An OAuth token is what its client is: it has no name of its own.
-    fn tell_token(&mut self, listed: Listed, known: Option<&Known>, client: &Judgement) {
-        let rules = Rules { standards: &self.standards, exceptions: &[] };
-        let mut judgement = judge(&listed, known, rules, self.context.now());
-        judgement.standing = client.standing;
-        judgement.exception = client.exception;
-        judgement.issue.clone_from(&client.issue);
-        judgement.findings.retain(|finding| *finding != Finding::Foreign && *finding != Finding::Unclaimed);
-        let line = Line::of(&self.instance.key, listed, known, judgement);
-        self.tell_line(line, None);
-    }
-
-    fn tell_missing(&mut self, kind: ListedKind) {
+    async fn tell_missing(&mut self, kind: ListedKind) -> Result<(), StoreError> {
+        if !self.ledger.unseen(kind).is_empty() {
+            self.ledger.catch_up(self.context).await?;
+        }
         for known in self.ledger.unseen(kind) {
             let line = Line::missing(&self.instance.key, &known);
             self.tell_line(line, Some(&known));
         }
+        Ok(())
     }
 
     fn tell_line(&mut self, mut line: Line, known: Option<&Known>) {
@@ -214,33 +191,17 @@ impl Taking<'_> {
     }
 
     fn unreadable(&mut self, what: &'static str, error: &VendorError) {
-        let why = match error {
-            VendorError::NotFound { .. } if what == "API tokens" => {
-                "access by API tokens is switched off for this account".to_owned()
-            }
-            VendorError::Forbidden { .. } => "our login may not see them".to_owned(),
-            error => error.to_string(),
-        };
-        self.summary.could_not_read(what, why);
+        self.summary.could_not_read(what, why_unread(what, error));
     }
 }
 
-/// A client as it is listed, but for the use of its tokens.
-fn listed_client(zendesk: &Zendesk, client: ListedClient) -> Listed {
-    Listed {
-        kind: ListedKind::OauthClient,
-        id: client.id,
-        name: client.name,
-        own_login: zendesk.is_own_client(&client.identifier),
-        identifier: Some(client.identifier),
-        client: None,
-        creator: client.owner,
-        creator_name: None,
-        creator_email: None,
-        active: true,
-        created_at: client.created_at,
-        last_use: LastUse::NotKnown,
-        expires_at: None,
-        visible: None,
+/// Why a list could not be read, for people.
+pub(super) fn why_unread(what: &str, error: &VendorError) -> String {
+    match error {
+        VendorError::NotFound { .. } if what == "API tokens" => {
+            "access by API tokens is switched off for this account, so none of them works".to_owned()
+        }
+        VendorError::Forbidden { .. } => "our login may not see them".to_owned(),
+        error => error.to_string(),
     }
 }

@@ -13,7 +13,7 @@ const DAY: SignedDuration = SignedDuration::from_hours(24);
 
 impl House {
     /// A day passes, and its inventory is taken; what it found at the first instance.
-    async fn next_inventory(&self) -> (Value, Option<String>) {
+    pub(crate) async fn next_inventory(&self) -> (Value, Option<String>) {
         self.clock.advance(DAY);
         daily(&self.service().context).await.unwrap();
         let run = self.service().context.store().last_inventory("global").await.unwrap().unwrap();
@@ -149,4 +149,27 @@ async fn nothing_is_handed_over_whose_fingerprint_cannot_be_kept() {
     house.later(SignedDuration::from_mins(10)).await;
     house.has_exactly_one(iid).await;
     house.leave().await;
+}
+
+#[tokio::test]
+async fn what_could_not_be_read_yesterday_is_no_news_today() {
+    for days_before in [0, 1] {
+        let house = House::open().await;
+        for _ in 0..days_before {
+            house.next_inventory().await;
+        }
+        house
+            .fault(json!({"vendor": "zendesk", "path": "api_tokens", "effect": "status:500", "times": 0}))
+            .await;
+        let (document, told) = house.next_inventory().await;
+        assert_eq!(document["new_foreign"], json!([]));
+        says(&told.unwrap(), "unreadable 1");
+        house.heal().await;
+        let (document, told) = house.next_inventory().await;
+        assert_eq!((&document["new_foreign"], told), (&json!([]), None), "{document:#}");
+        // What was made while nobody could look is one.
+        house.made_by_hand("who knows").await;
+        assert_eq!(house.next_inventory().await.0["new_foreign"].as_array().unwrap().len(), 1);
+        house.leave().await;
+    }
 }

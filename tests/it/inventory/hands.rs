@@ -19,6 +19,11 @@ impl House {
         carry_out(&self.service().context, &order).await
     }
 
+    /// Switches a token off by hand.
+    pub(crate) async fn switched_off_by_hand(&self, id: &Value) -> Result<String, Failure> {
+        self.credential(id, Deed::Deactivate).await
+    }
+
     /// Why it is not done.
     async fn hand_refused(&self, id: &Value, deed: Deed) -> String {
         let failure = self.credential(id, deed).await.unwrap_err();
@@ -34,7 +39,7 @@ impl House {
     }
 
     /// Takes orphans away, agreeing to whatever is asked.
-    async fn take_orphans(&self) -> ExitStatus {
+    pub(crate) async fn take_orphans(&self) -> ExitStatus {
         let sayso = Sayso { why: "left over".to_owned(), by: "oda".to_owned() };
         take_away(&self.service().context, Some("global"), &sayso, &mut |_| Ok(true)).await.unwrap()
     }
@@ -50,7 +55,7 @@ impl House {
     }
 
     /// All that is written down and belongs to no request, by kind.
-    async fn orders_written(&self, kind: &str) -> Vec<Value> {
+    pub(crate) async fn orders_written(&self, kind: &str) -> Vec<Value> {
         let entries = self.service().context.store().entries_from(1).await.unwrap();
         let these = entries.into_iter().filter(|entry| entry.kind == kind);
         these.map(|entry| serde_json::from_str(&entry.detail).unwrap()).collect()

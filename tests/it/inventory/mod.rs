@@ -1,7 +1,9 @@
 //! The inventory: what Zendesk lists against the ledger, the policy and the issues. Reading changes nothing.
 
 mod daily;
+mod ending;
 mod hands;
+mod oauth;
 mod retire;
 
 use countersign::cli::inventory::{Format, Wish, ended, report};
@@ -53,6 +55,35 @@ impl House {
         (line["standing"].as_str().unwrap().to_owned(), line["findings"].clone())
     }
 
+    /// The line of an API token.
+    pub(crate) async fn line_of(&self, id: &Value) -> Value {
+        let lines = self.lines().await;
+        let line = lines.iter().find(|line| line["kind"] == "api_token" && line["id"] == *id);
+        line.unwrap_or_else(|| panic!("no {id} in {lines:#?}")).clone()
+    }
+
+    /// An admin deletes an access token by hand.
+    pub(crate) async fn bearer_deleted_by_hand(&self, id: &Value) {
+        let admin = &self.cast["instances"][0];
+        let text = |name: &str| admin[name].as_str().unwrap().to_owned();
+        let request = self.http.delete(format!("{}/api/v2/oauth/tokens/{id}", text("url")));
+        let login = format!("{}/token", text("admin_email"));
+        let answer = request.basic_auth(login, Some(text("admin_api_token"))).send().await.unwrap();
+        assert!(answer.status().is_success());
+    }
+
+    /// An admin makes an OAuth client by hand.
+    pub(crate) async fn client_made_by_hand(&self, identifier: &str, name: &str) {
+        let admin = &self.cast["instances"][0];
+        let text = |name: &str| admin[name].as_str().unwrap().to_owned();
+        let url = format!("{}/api/v2/oauth/clients", text("url"));
+        let login = format!("{}/token", text("admin_email"));
+        let client = json!({"name": name, "identifier": identifier, "kind": "confidential", "user_id": 9002});
+        let request = self.http.post(url).json(&json!({ "client": client }));
+        let answer = request.basic_auth(login, Some(text("admin_api_token"))).send().await.unwrap();
+        assert!(answer.status().is_success());
+    }
+
     /// An admin changes a token by hand.
     pub(crate) async fn changed_by_hand(&self, id: &Value, change: Value) {
         let admin = &self.cast["instances"][0];
@@ -82,7 +113,7 @@ async fn every_credential_is_listed_for_what_it_is() {
                KIND         ID         CREATED BY         LAST USED  NAME
     foreign    API token    8101       Integration … 9001 never      Integration bot's own login
                ! foreign: neither issued by a request nor an exception of the policy
-               ! never_used: never used
+               ! never_used: never used, as Zendesk says
                ! idle: unused for 111 days; Zendesk ends it after 30
     foreign    API token    8102       Zendesk Admin 9002 2026-12-01 Admin's own scripts
                ! foreign: neither issued by a request nor an exception of the policy
@@ -92,15 +123,15 @@ async fn every_credential_is_listed_for_what_it_is() {
                ! idle: unused for 21 days; Zendesk ends it after 30
     orphan     API token    10004      Zendesk Admin 9002 never      …ompany/access-requests/-/issues/3
                ! orphan: named like an issued credential, but not in the ledger
-               ! never_used: never used
+               ! never_used: never used, as Zendesk says
                ! idle: unused for 21 days; Zendesk ends it after 30
     exception  API token    10006      Zendesk Admin 9002 never      Zendesk Admin - nightly sync
-               ! never_used: never used
+               ! never_used: never used, as Zendesk says
                ! idle: unused for 21 days; Zendesk ends it after 30
     foreign    API token    10008      Zendesk Admin 9002 never      Target - not by the one it names
                ! foreign: neither issued by a request nor an exception of the policy
                ! disguised: named like an exception, but created by somebody it does not name
-               ! never_used: never used
+               ! never_used: never used, as Zendesk says
                ! idle: unused for 21 days; Zendesk ends it after 30
     own login  OAuth client 8001       9001               2026-12-22 countersign
     own login  OAuth token  10010      9001               2026-12-22 of client 8001
@@ -113,7 +144,7 @@ async fn every_credential_is_listed_for_what_it_is() {
           3 foreign: neither issued by a request nor an exception of the policy
           1 disguised: named like an exception, but created by somebody it does not name
           1 unclaimed: handed over, and never used since
-          4 never_used: never used
+          4 never_used: never used, as Zendesk says
           6 idle: unused for 20 days or more; Zendesk ends API tokens after 30
           2 outside: created outside the process, by Zendesk's audit log
     Zendesk's audit log: create of apitoken 10008 by user 9002, 2026-12-01
@@ -132,12 +163,12 @@ async fn the_same_as_csv_is_safe_in_a_spreadsheet() {
     house.made_by_hand("=HYPERLINK(\"https://evil.example\")").await;
     let (text, _) = house.inventory(Format::Csv).await;
     assert_snapshot!(text, @r#"
-    instance,kind,id,standing,exception,findings,name,identifier,client,creator,creator_name,active,created_at,last_used,idle_days,ends_at,issue,holder
-    global,api_token,8101,foreign,,foreign never_used idle,Integration bot's own login,,,9001,Integration bot,true,2026-09-02T09:00:00Z,never,90,,,
-    global,api_token,8102,foreign,,foreign,Admin's own scripts,,,9002,Zendesk Admin,true,2026-09-02T09:00:00Z,2026-12-01T09:00:00Z,0,,,
-    global,api_token,10001,foreign,,foreign never_used,"'=HYPERLINK(""https://evil.example"")",,,9002,Zendesk Admin,true,2026-12-01T09:00:00Z,never,0,,,
-    global,oauth_client,8001,own_login,,,countersign,countersign,,9001,,true,2026-09-02T09:00:00Z,2026-12-01T09:00:00Z,0,,,
-    global,oauth_token,10003,own_login,,,,,8001,9001,,true,2026-12-01T09:00:00Z,2026-12-01T09:00:00Z,0,2026-12-01T09:30:00Z,,
+    instance,kind,id,standing,exception,findings,name,identifier,client,creator,creator_name,active,created_at,last_used,idle_days,ends_at,issue,holder,expected,deleted_from
+    global,api_token,8101,foreign,,foreign never_used idle,Integration bot's own login,,,9001,Integration bot,true,2026-09-02T09:00:00Z,never,90,,,,,
+    global,api_token,8102,foreign,,foreign,Admin's own scripts,,,9002,Zendesk Admin,true,2026-09-02T09:00:00Z,2026-12-01T09:00:00Z,0,,,,,
+    global,api_token,10001,foreign,,foreign never_used,"'=HYPERLINK(""https://evil.example"")",,,9002,Zendesk Admin,true,2026-12-01T09:00:00Z,never,0,,,,,
+    global,oauth_client,8001,own_login,,,countersign,countersign,,9001,,true,2026-09-02T09:00:00Z,2026-12-01T09:00:00Z,0,,,,,
+    global,oauth_token,10003,own_login,,,,,8001,9001,,true,2026-12-01T09:00:00Z,2026-12-01T09:00:00Z,0,2026-12-01T09:30:00Z,,,,
     "#);
     house.leave().await;
 }
@@ -253,5 +284,44 @@ async fn thousands_of_credentials_cost_one_list_of_tokens_and_pages_of_a_hundred
     assert_eq!(calls("oauth/clients") - before.1, 50);
     assert_eq!(calls("oauth/tokens") - before.2, tokens.div_ceil(100));
     assert!(summary.findings.contains_key(&Finding::NearLimit));
+    house.leave().await;
+}
+
+#[tokio::test]
+async fn an_idle_token_is_warned_of_from_its_twentieth_day_on_until_zendesk_ends_it() {
+    let house = House::open_with(with_exceptions).await;
+    house.made_by_hand("Zendesk Admin - sync").await;
+    house.clock.advance(DAY * 20 - SignedDuration::from_secs(1));
+    let idle = async || {
+        let lines = house.lines().await;
+        let line = lines.iter().find(|line| line["name"] == "Zendesk Admin - sync").unwrap().clone();
+        (line["idle_days"].clone(), line["findings"].clone())
+    };
+    assert_eq!(idle().await, (json!(19), json!(["never_used"])));
+    house.clock.advance(SignedDuration::from_secs(1));
+    assert_eq!(idle().await, (json!(20), json!(["never_used", "idle"])));
+    let (text, summaries) = house.inventory(Format::Table).await;
+    assert!(text.contains("! idle: unused for 20 days; Zendesk ends it after 30"), "{text}");
+    assert_eq!(ended(&summaries, &[Finding::Idle]), ExitStatus::Found);
+    // Its use is what ends the warning.
+    let id =
+        house.lines().await.iter().find(|line| line["name"] == "Zendesk Admin - sync").unwrap()["id"].clone();
+    house.changed_by_hand(&id, json!({"active": false})).await;
+    assert_eq!(idle().await, (json!(20), json!(["never_used"])), "it works no more, so it cannot be ended");
+    house.leave().await;
+}
+
+#[tokio::test]
+async fn the_days_to_the_last_day_of_api_tokens_are_counted_and_never_below_none() {
+    let house = House::open_at("2027-04-29T09:00:00Z").await;
+    let days = async || {
+        let (text, _) = house.inventory(Format::Table).await;
+        text.lines().find(|line| line.starts_with("Zendesk end")).unwrap().to_owned()
+    };
+    assert_eq!(days().await, "Zendesk ends every API token on 2027-04-30, 1 day from now.");
+    house.clock.advance(DAY);
+    assert_eq!(days().await, "Zendesk ends every API token on 2027-04-30, which is today.");
+    house.clock.advance(DAY);
+    assert_eq!(days().await, "Zendesk ended every API token on 2027-04-30.");
     house.leave().await;
 }
