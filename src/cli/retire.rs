@@ -10,7 +10,7 @@ use super::output::{self, ExitStatus, Failure, say};
 use super::{ConfigFile, inventory, load};
 use crate::domain::inventory::{LAST_DAY, days_left};
 use crate::reconcile::Context;
-use crate::reconcile::retire::{Planned, RetireError, follow, open, plan};
+use crate::reconcile::retire::{Followed, Planned, RetireError, follow, open, plan};
 use crate::store::Retirement;
 
 /// What to do.
@@ -77,7 +77,13 @@ pub async fn tell_plan(
     out: &mut (dyn Write + Send),
 ) -> Result<(), Failure> {
     for instance in inventory::chosen(context, instance)? {
-        let planned = plan(context, instance).await?;
+        let planned = match plan(context, instance).await {
+            Err(RetireError::SwitchedOff(name)) => {
+                put(out, format_args!("{}\n", switched_off(&name)));
+                continue;
+            }
+            planned => planned?,
+        };
         let left = days_left(context.now());
         put(
             out,
@@ -93,6 +99,14 @@ pub async fn tell_plan(
         put(out, "");
     }
     Ok(())
+}
+
+/// What is to be known of an instance whose tokens nobody can see or use.
+fn switched_off(name: &str) -> String {
+    format!(
+        "{name}: access by API tokens is switched off for this account. None of them works, and Zendesk lists none,\n\
+         so there is nothing to move now; run this again if an admin switches it on."
+    )
 }
 
 fn described(one: &Planned) -> String {
@@ -124,7 +138,14 @@ fn moving(row: Option<&Retirement>) -> String {
 /// Opens what is not open yet; a line for each.
 pub async fn open_all(context: &Context, wish: &Wish, out: &mut (dyn Write + Send)) -> Result<(), Failure> {
     for instance in inventory::chosen(context, wish.instance.as_deref())? {
-        for planned in plan(context, instance).await? {
+        let all = match plan(context, instance).await {
+            Err(RetireError::SwitchedOff(name)) => {
+                say(switched_off(&name));
+                continue;
+            }
+            all => all?,
+        };
+        for planned in all {
             let candidate = &planned.candidate;
             let whose = candidate
                 .owner
@@ -149,7 +170,8 @@ pub async fn open_all(context: &Context, wish: &Wish, out: &mut (dyn Write + Sen
 
 /// Follows what was opened, and writes how far it is.
 pub async fn tell_progress(context: &Context, out: &mut (dyn Write + Send)) -> Result<(), Failure> {
-    let rows: Vec<Retirement> = follow(context).await?.into_iter().filter(|row| row.iid.is_some()).collect();
+    let Followed { rows, unseen } = follow(context).await?;
+    let rows: Vec<Retirement> = rows.into_iter().filter(|row| row.iid.is_some()).collect();
     let done = rows.iter().filter(|row| row.ended_at.is_some()).count();
     put(
         out,
@@ -159,6 +181,14 @@ pub async fn tell_progress(context: &Context, out: &mut (dyn Write + Send)) -> R
             days_left(context.now())
         ),
     );
+    for (instance, why) in unseen {
+        put(
+            out,
+            format_args!(
+                "{instance}: its API tokens could not be seen, so they count as not moved:\n  {why}"
+            ),
+        );
+    }
     put(out, format_args!("\n{:<30} {:>6} {:>6}", "OWNER", "OPEN", "MOVED"));
     for (owner, (open, moved)) in by(&rows, |row| Some(row.owner_name.clone()), |row| row.ended_at.is_none())
     {
@@ -219,7 +249,7 @@ impl From<RetireError> for Failure {
             RetireError::Store(error) => error.into(),
             RetireError::Vendor(error) => Self::from(error).hint("run it again: it goes on where it was"),
             RetireError::NoProject => Self::usage(error.to_string()).hint("run `countersign setup`"),
-            RetireError::Unreadable(_) => {
+            RetireError::Unreadable { .. } | RetireError::SwitchedOff(_) => {
                 Self { status: ExitStatus::Unavailable, message: error.to_string(), hint: None }
             }
         }

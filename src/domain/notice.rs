@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::ids::UserId;
 use super::record::Leaver;
 use super::snapshot::Role;
-use super::terms::Terms;
+use super::terms::{Kind, Terms};
 use super::text;
 
 /// Something to tell one person.
@@ -37,6 +37,9 @@ pub enum About {
         days: u32,
         /// When the credential was last used, if Zendesk told; `None` is "not known", never "never used".
         last_used: Option<Timestamp>,
+        /// That use was our own, before it was handed over.
+        #[serde(default)]
+        by_us: bool,
     },
     /// Somebody the credential rests on has left.
     Left {
@@ -79,7 +82,7 @@ pub struct Facts<'a> {
 }
 
 /// "Your API token for Zendesk Global ends in 3 days."
-pub fn end_is_near(last_used: Option<Timestamp>, facts: &Facts<'_>) -> String {
+pub fn end_is_near(last_use: &str, facts: &Facts<'_>) -> String {
     let Facts { url, terms, zone, .. } = facts;
     let mut lines = vec![format!(
         "Your Zendesk {} for {} ends {}: {}. Request: {url}",
@@ -88,7 +91,7 @@ pub fn end_is_near(last_used: Option<Timestamp>, facts: &Facts<'_>) -> String {
         left(terms.ends_at, facts.now),
         text::end(terms.ends_at, zone)
     )];
-    lines.push(format!("It was last used: {}.", last_use(last_used)));
+    lines.push(format!("It was last used: {last_use}."));
     lines.push("Then it is taken away, and whatever still uses it stops working.".to_owned());
     lines.push(match facts.extended_by {
         Some((newer, until)) => format!(
@@ -142,9 +145,23 @@ pub fn sentence(leaver: &Leaver) -> &'static str {
     }
 }
 
-/// When a credential was last used, as far as Zendesk tells.
-pub fn last_use(last_used: Option<Timestamp>) -> String {
-    last_used.map_or_else(|| "not known, Zendesk does not tell".to_owned(), text::time)
+/// When a credential was last used, as far as Zendesk tells. A client's own use it shows nowhere, and of an access token
+/// it tells "never" and "not known" alike.
+pub fn last_use(kind: Kind, last_used: Option<Timestamp>, by_us: bool) -> String {
+    match (last_used, kind) {
+        (Some(at), _) if by_us => {
+            format!(
+                "{}, to try it out before it was handed over; as far as Zendesk tells, not since",
+                text::time(at)
+            )
+        }
+        (Some(at), _) => text::time(at),
+        (None, Kind::OauthClient) => {
+            "not known, Zendesk tells it of access tokens only, and shows none of this client that was used"
+                .to_owned()
+        }
+        (None, Kind::ApiToken | Kind::OauthToken) => "not known, Zendesk does not tell".to_owned(),
+    }
 }
 
 /// `in 3 days`, never less than is left.

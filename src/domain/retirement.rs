@@ -79,6 +79,10 @@ pub struct Candidate {
     pub last_used: String,
     /// What its purpose seems to need.
     pub scopes: Vec<String>,
+    /// Groups whose members provision the instance.
+    pub groups: Vec<String>,
+    /// An OAuth client may be asked for there.
+    pub oauth_client: bool,
     /// Whose it is, for people; `None`: nobody knows.
     pub owner: Option<String>,
 }
@@ -88,13 +92,26 @@ pub fn mark(installation: &str, instance: &str, token: CredentialId) -> String {
     format!("<!-- countersign retire: {installation} {instance} {token} -->")
 }
 
+/// ": members of `company`", where there are groups.
+fn members(candidate: &Candidate) -> String {
+    let groups: Vec<String> = candidate.groups.iter().map(|group| text::quote(group)).collect();
+    if groups.is_empty() {
+        String::new()
+    } else {
+        format!(", members of {} among them", groups.join(" and "))
+    }
+}
+
 /// Title and description of the issue.
 pub fn issue(candidate: &Candidate, installation: &str) -> (String, String) {
     let (key, instance) = &candidate.instance;
     let title = format!("Move API token {} of {instance} to OAuth before {LAST_DAY}", candidate.token);
     let whose = match &candidate.owner {
         Some(owner) => format!("It is {owner}'s, as far as is known."),
-        None => "Nobody knows whose it is, so this goes to the instance's provisioners.".to_owned(),
+        None => format!(
+            "Nobody knows whose it is, so this goes to the instance's provisioners{}.",
+            members(candidate)
+        ),
     };
     let made_for = candidate.issue.as_ref().map_or(String::new(), |url| format!("- Made for: {url}\n"));
     let purpose = candidate.purpose.as_deref().map_or("not known".to_owned(), text::quote);
@@ -102,6 +119,13 @@ pub fn issue(candidate: &Candidate, installation: &str) -> (String, String) {
         "not clear from its purpose: look at which resources it calls".to_owned()
     } else {
         format!("{} (a guess by its purpose; check it)", text::quote(&candidate.scopes.join(" ")))
+    };
+    let instead = if candidate.oauth_client {
+        format!("Otherwise open an access request for an OAuth client of {instance} with those scopes.")
+    } else {
+        format!(
+            "Otherwise ask a provisioner of {instance} for an OAuth client with those scopes: none can be requested there yet."
+        )
     };
     let description = format!(
         "{}\n\nZendesk ends every API token on {LAST_DAY}. After that, every call with this one fails. {whose}\n\n\
@@ -111,7 +135,7 @@ pub fn issue(candidate: &Candidate, installation: &str) -> (String, String) {
          - Scopes it seems to need: {scopes}\n\n\
          What to do:\n\n\
          1. If nothing uses it any more, say so here; a provisioner deactivates it.\n\
-         1. Otherwise open an access request for an OAuth client of {instance} with those scopes.\n\
+         1. {instead}\n\
          1. Change what uses the token to the new credential, and have the token deactivated.\n\n\
          This issue is closed by itself once the token is deactivated or gone.\n",
         mark(installation, key, candidate.token),
@@ -136,6 +160,8 @@ mod tests {
             purpose: Some(purpose.to_owned()),
             last_used: "2026-12-01".to_owned(),
             scopes: scopes_for(purpose),
+            groups: Vec::new(),
+            oauth_client: true,
             owner: None,
         }
     }

@@ -61,10 +61,14 @@ pub struct Snapshot {
     pub orders: Vec<Order>,
     /// What is listed at the instance, where this look needs to know.
     pub listing: Option<Result<Vec<Listed>, Doubt>>,
+    /// When what an active request handed over was last used, where a reminder is due and Zendesk tells.
+    pub last_used: Option<Timestamp>,
     /// Whether what an active request handed over is listed at Zendesk. `None`: not looked, or it cannot be seen.
     pub handed_over_is_listed: Option<bool>,
     /// Whether the people behind an active credential are still here, where this look asked.
     pub people: Option<People>,
+    /// The members of the groups that provision what was issued, where somebody behind it was not seen to be here.
+    pub group_provisioners: Vec<UserId>,
     /// The earlier request that the form names, if it names one.
     pub predecessor: Predecessor,
     /// Requests that extend this one and were handed over, oldest first.
@@ -100,6 +104,13 @@ pub struct Presence {
     pub directory: Standing,
     /// Their GitLab account.
     pub account: Standing,
+}
+
+impl Presence {
+    /// Both say so.
+    pub fn is_here(&self) -> bool {
+        self.directory == Standing::Here && self.account == Standing::Here
+    }
 }
 
 /// What one source says of one person.

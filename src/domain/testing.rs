@@ -494,6 +494,8 @@ fn sound() -> Snapshot {
         origin: Origin::Here,
         accounts: everybody.map(|id| (id, Ok(account(id)))).into_iter().collect(),
         groups: std::collections::BTreeMap::new(),
+        last_used: None,
+        group_provisioners: Vec::new(),
         comment_changed: false,
         last_words: None,
         parties: Parties {

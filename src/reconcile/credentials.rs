@@ -54,6 +54,23 @@ pub(super) async fn list(zendesk: &Zendesk, kind: Kind) -> Result<Vec<Listed>, V
     })
 }
 
+/// When what was handed over was last used, as far as Zendesk tells. A client is used through the access tokens that it
+/// fetched, also by those that have expired; those that we fetched to try it out are none of its holder's.
+pub(super) async fn last_used(
+    zendesk: &Zendesk,
+    attempt: &Attempt,
+) -> Result<Option<Timestamp>, VendorError> {
+    let Some(credential) = attempt.credential else { return Ok(None) };
+    match attempt.kind {
+        Kind::ApiToken => {
+            let tokens = zendesk.list_api_tokens().await?;
+            Ok(tokens.into_iter().find(|token| token.id == credential).and_then(|token| token.last_used))
+        }
+        Kind::OauthClient => zendesk.last_use_of_client(credential, &attempt.tokens).await,
+        Kind::OauthToken => zendesk.last_use_of_client(credential, &[]).await,
+    }
+}
+
 /// Whether a credential is there. A client is asked for by its id, and only if that finds nothing by the whole list.
 pub(super) async fn is_listed(
     zendesk: &Zendesk,

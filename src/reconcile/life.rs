@@ -3,8 +3,11 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
+
 use super::context::Context;
-use super::observe::listing;
+use super::credentials;
+use super::provisioners;
 use super::reading::is_undecided;
 use crate::directory::{DirectoryError, Freshness};
 use crate::domain::decide::{people_behind, wants_last_use, wants_people};
@@ -21,14 +24,43 @@ pub(super) async fn find(context: &Context, snapshot: &mut Snapshot) {
     {
         let (requester, manager) = tokio::join!(biased; presence(context, snapshot, requester), presence(context, snapshot, manager));
         snapshot.people = Some(People { requester, manager });
+        if ![requester, manager].iter().all(Presence::is_here) {
+            snapshot.group_provisioners = group_provisioners(context, snapshot).await;
+        }
     }
-    if wants_last_use(snapshot, &context.policy, now)
-        && let Some(terms) = &record.issued
-    {
-        snapshot.listing = listing(context, (&terms.instance, terms.kind)).await;
+    if wants_last_use(snapshot, &context.policy, now) {
+        snapshot.last_used = last_used(context, snapshot).await;
     }
     if matches!(snapshot.issue, IssueView::Seen(_)) && !is_undecided(snapshot) {
         snapshot.parties.names = names(context, snapshot).await;
+    }
+}
+
+/// Who is told besides those of the list. A group that cannot be read is asked for again with the next look at people.
+async fn group_provisioners(context: &Context, snapshot: &Snapshot) -> Vec<UserId> {
+    let issued = snapshot.record.as_ref().and_then(|record| record.issued.as_ref());
+    let Some(instance) = issued.and_then(|terms| context.policy.instance(&terms.instance)) else {
+        return Vec::new();
+    };
+    match provisioners::of_groups(context, instance).await {
+        Ok(people) => people,
+        Err(error) => {
+            tracing::warn!(issue.key = %snapshot.key, error = %error, "a group of provisioners could not be read");
+            Vec::new()
+        }
+    }
+}
+
+/// When what was handed over was last used; not known where Zendesk cannot be asked.
+async fn last_used(context: &Context, snapshot: &Snapshot) -> Option<Timestamp> {
+    let attempt = snapshot.attempts.iter().find(|attempt| attempt.is_live())?;
+    let zendesk = context.zendesk.get(&attempt.instance)?;
+    match credentials::last_used(zendesk, attempt).await {
+        Ok(last_used) => last_used,
+        Err(error) => {
+            tracing::warn!(issue.key = %snapshot.key, error = %error, "when it was last used cannot be seen");
+            None
+        }
     }
 }
 

@@ -22,6 +22,7 @@ mod mint;
 mod observe;
 mod parties;
 mod pause;
+mod provisioners;
 mod reading;
 mod remind;
 pub mod retire;

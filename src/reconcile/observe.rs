@@ -156,6 +156,8 @@ async fn remembered(context: &Context, claim: Memory) -> Result<Snapshot, StoreE
         comment_changed: false,
         last_words: None,
         listing: None,
+        last_used: None,
+        group_provisioners: Vec::new(),
         handed_over_is_listed: None,
         people: None,
         predecessor: Predecessor::None,

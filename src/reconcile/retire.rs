@@ -9,7 +9,8 @@ use jiff::SignedDuration;
 use serde_json::json;
 
 use super::context::Context;
-use super::inventory::take;
+use super::inventory::{take, why_unread};
+use super::provisioners;
 use crate::directory::Freshness;
 use crate::domain::ids::{IssueKey, ProjectId, UserId};
 use crate::domain::inventory::{LastUse, Line, ListedKind, Standing};
@@ -17,6 +18,7 @@ use crate::domain::observed::Issue;
 use crate::domain::policy::Instance;
 use crate::domain::record::Record;
 use crate::domain::retirement::{Candidate, issue, mark, scopes_for};
+use crate::domain::terms::Kind;
 use crate::domain::text;
 use crate::store::{Entry, Retirement, StoreError};
 use crate::vendors::VendorError;
@@ -32,8 +34,16 @@ pub enum RetireError {
     #[error("no watched project is set up")]
     NoProject,
     /// A list could not be read.
-    #[error("the API tokens of {0} could not be read")]
-    Unreadable(String),
+    #[error("the API tokens of {instance} could not be read: {why}")]
+    Unreadable {
+        /// The instance's name.
+        instance: String,
+        /// Why, for people.
+        why: String,
+    },
+    /// Nobody can log in with an API token there.
+    #[error("access by API tokens is switched off for {0}")]
+    SwitchedOff(String),
     /// The database.
     #[error("the database")]
     Store(#[from] StoreError),
@@ -65,16 +75,21 @@ pub async fn plan(context: &Context, instance: &Instance) -> Result<Vec<Planned>
         }
     };
     let summary = take(context, instance, context.now(), &mut tell).await?;
-    if summary.unreadable.iter().any(|list| list.what == "API tokens") {
-        return Err(RetireError::Unreadable(instance.name.clone()));
+    if summary.tokens_switched_off {
+        return Err(RetireError::SwitchedOff(instance.name.clone()));
+    }
+    if let Some(list) = summary.unreadable.iter().find(|list| list.what == "API tokens") {
+        let instance = instance.name.clone();
+        return Err(RetireError::Unreadable { instance, why: list.why.clone() });
     }
     let rows = context.store.retirements().await?;
     let records = records(context).await?;
+    let provisioners = provisioners::of(context, instance).await?;
     let mut planned = Vec::new();
     for line in lines {
         let row = rows.iter().find(|row| row.instance == instance.key && row.token == line.id).cloned();
         let record = line.issue.as_ref().and_then(|url| records.get(url));
-        planned.push(one(context, (instance, line), (record, row)).await);
+        planned.push(one(context, (instance, &provisioners), line, (record, row)).await);
     }
     Ok(planned)
 }
@@ -90,11 +105,12 @@ async fn records(context: &Context) -> Result<BTreeMap<String, Record>, StoreErr
 
 async fn one(
     context: &Context,
-    (instance, line): (&Instance, Line),
+    (instance, provisioners): (&Instance, &[UserId]),
+    line: Line,
     (record, row): (Option<&Record>, Option<Retirement>),
 ) -> Planned {
     let owner = owner(context, &line, record).await;
-    let people = owner.map_or_else(|| instance.provisioners.clone(), |owner| vec![owner]);
+    let people = owner.map_or_else(|| provisioners.to_vec(), |owner| vec![owner]);
     let username = match owner {
         Some(owner) => context.gitlab.username(owner).await.ok(),
         None => None,
@@ -118,6 +134,8 @@ async fn one(
             LastUse::NotKnown => "not known".to_owned(),
         },
         scopes,
+        groups: instance.provisioner_groups.clone(),
+        oauth_client: instance.kinds.contains(&Kind::OauthClient),
         owner: owner.map(|owner| username.map_or_else(|| format!("user {owner}"), |name| format!("@{name}"))),
     };
     Planned { candidate, people, owner, row }
@@ -199,8 +217,18 @@ async fn found(context: &Context, row: &Retirement) -> Result<Option<(IssueKey, 
     Ok(issues.into_iter().flatten().next())
 }
 
-/// What became of those that were opened: a token that is switched off or gone has its issue closed. All rows.
-pub async fn follow(context: &Context) -> Result<Vec<Retirement>, RetireError> {
+/// How far the campaign is.
+#[derive(Debug, Clone, Default)]
+pub struct Followed {
+    /// All rows.
+    pub rows: Vec<Retirement>,
+    /// The keys of instances whose tokens could not be seen, and why: nothing of theirs has ended.
+    pub unseen: Vec<(String, String)>,
+}
+
+/// What became of those that were opened: a token that is switched off or gone has its issue closed.
+pub async fn follow(context: &Context) -> Result<Followed, RetireError> {
+    let mut unseen = Vec::new();
     let mut rows = context.store.retirements().await?;
     let open = |row: &Retirement| row.ended_at.is_none() && row.iid.is_some();
     for (key, zendesk) in &context.zendesk {
@@ -208,9 +236,14 @@ pub async fn follow(context: &Context) -> Result<Vec<Retirement>, RetireError> {
             continue;
         }
         // What cannot be read is not gone.
-        let Ok(listing) = zendesk.list_api_tokens().await else {
-            tracing::warn!(instance = key, "the API tokens could not be read; the campaign waits");
-            continue;
+        let listing = match zendesk.list_api_tokens().await {
+            Ok(listing) => listing,
+            Err(error) => {
+                let why = why_unread("API tokens", &error);
+                tracing::warn!(instance = key, why, "the API tokens could not be read; the campaign waits");
+                unseen.push((key.clone(), why));
+                continue;
+            }
         };
         for row in rows.iter_mut().filter(|row| row.instance == *key && open(row)) {
             if listing.iter().any(|token| token.id == row.token && token.active) {
@@ -219,7 +252,7 @@ pub async fn follow(context: &Context) -> Result<Vec<Retirement>, RetireError> {
             end(context, row).await?;
         }
     }
-    Ok(rows)
+    Ok(Followed { rows, unseen })
 }
 
 async fn end(context: &Context, row: &mut Retirement) -> Result<(), RetireError> {

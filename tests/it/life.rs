@@ -243,6 +243,67 @@ async fn a_holder_who_left_is_told_of_and_loses_it_after_three_days() {
     house.leave().await;
 }
 
+/// Nobody is on the list of provisioners; the members of a group are.
+fn a_group_provisions(text: &mut String) {
+    *text = text.replace("provisioners = [104]", "provisioners = []\nprovisioner_groups = [\"company\"]");
+}
+
+/// A request that a member of the group provisioned.
+async fn provisioned_by_the_group(house: &House) -> i64 {
+    let iid = house.opens("requester", &crate::harness::Form::default().text()).await;
+    house.settle().await;
+    house.manager_approves(iid).await;
+    house.labels("owner", iid, "provisioner-approved").await;
+    house.settle().await;
+    assert_eq!(house.phase(iid).await, "active");
+    iid
+}
+
+#[tokio::test]
+async fn where_a_group_provisions_its_members_are_told_and_the_group_is_named() {
+    let house = House::open_with(a_group_provisions).await;
+    let iid = provisioned_by_the_group(&house).await;
+    house.directory_says(101, "active = false\n");
+    house.later(DAY).await;
+    let told = house.messages("owner").await;
+    assert_eq!(told.len(), 1);
+    says(&house.message_text(&told[0]), "the person who has it seems to have left");
+    says(&next(&house, iid).await, "a member of `company`: please look. It is taken away on");
+    house.later(DAY).await;
+    assert_eq!(house.messages("owner").await.len(), 1, "once");
+    house.labels("colleague", iid, "revoke").await;
+    house.settle().await;
+    says(
+        &house.comment(iid).await,
+        "or a provisioner of the instance can have it taken away: @robin or @kim or a member of `company`.",
+    );
+    house.later(DAY * 2).await;
+    house.all_is_dead().await;
+    house.leave().await;
+}
+
+#[tokio::test]
+async fn a_group_that_cannot_be_read_delays_nothing_and_its_members_are_told_later() {
+    let house = House::open_with(a_group_provisions).await;
+    let iid = provisioned_by_the_group(&house).await;
+    house.directory_says(101, "active = false\n");
+    house
+        .fault(
+            json!({"vendor": "gitlab", "path": "groups/company/members", "effect": "status:500", "times": 0}),
+        )
+        .await;
+    house.later(DAY).await;
+    assert_eq!(house.entries(iid, "leaver.noticed").await.len(), 1);
+    assert_eq!(house.messages("owner").await.len(), 0);
+    says(&next(&house, iid).await, "a member of `company`: please look.");
+    house.heal().await;
+    house.later(DAY).await;
+    assert_eq!(house.messages("owner").await.len(), 1);
+    house.later(DAY * 2).await;
+    house.all_is_dead().await;
+    house.leave().await;
+}
+
 #[tokio::test]
 async fn whoever_comes_back_in_time_keeps_it() {
     let house = House::open().await;

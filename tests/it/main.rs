@@ -20,6 +20,7 @@ mod form_stories;
 pub(crate) mod harness;
 mod inventory;
 mod kinds;
+mod last_use;
 mod life;
 mod memory;
 mod one_comment;

@@ -52,7 +52,8 @@ fn how_to_revoke(view: &View<'_>) -> String {
 fn reminded(view: &View<'_>) -> Option<String> {
     let end = |one: &&Notice| matches!(one.about, About::End { .. });
     let last = view.record.notices.iter().rev().find(end)?;
-    let About::End { days, last_used } = &last.about else { return None };
+    let About::End { days, last_used, by_us } = &last.about else { return None };
+    let kind = view.terms()?.kind;
     let who = view.mention(last.to);
     let extend = match view.status.successors.last() {
         Some(_) => String::new(),
@@ -61,7 +62,7 @@ fn reminded(view: &View<'_>) -> Option<String> {
     Some(format!(
         "{who} was reminded of the end on {} ({days} days before or less). The credential was last used: {}.{extend}",
         text::time(last.at),
-        notice::last_use(*last_used)
+        notice::last_use(kind, *last_used, *by_us)
     ))
 }
 
@@ -103,9 +104,9 @@ fn left(leaver: &Leaver, view: &View<'_>, ends: Option<jiff::Timestamp>) -> Stri
             format!("{}, who approved it as the manager, seems to have left", view.mention(leaver.person))
         }
     };
-    let told = match view.status.provisioners.as_slice() {
+    let told = match view.provisioners().as_slice() {
         [] => String::new(),
-        people => format!(" {}: please look.", view.mentions(people)),
+        people => format!(" {}: please look.", people.join(" or ")),
     };
     let then = match ends {
         _ if leaver.held => "It was to be taken away, and **the brake holds it back**, because too many would end at once: an \
@@ -156,8 +157,10 @@ pub(super) fn who_may_revoke(view: &View<'_>) -> String {
     let all = people.clone();
     let mut place = 0..all.len();
     people.retain(|person| place.next().is_some_and(|place| !all[..place].contains(person)));
+    let all: Vec<String> =
+        people.iter().map(|person| view.mention(*person)).chain(view.provisioner_groups()).collect();
     format!(
         "only the requester, their manager or a provisioner of the instance can have it taken away: {}.",
-        view.mentions(&people)
+        all.join(" or ")
     )
 }

@@ -81,6 +81,17 @@ impl View<'_> {
     }
 
     /// What was fixed when minting began, or else what would be issued now.
+    /// Who may give the second approval: people, then groups.
+    fn provisioners(&self) -> Vec<String> {
+        let people = self.status.provisioners.iter().map(|person| self.mention(*person));
+        people.chain(self.provisioner_groups()).collect()
+    }
+
+    /// "a member of `company`".
+    fn provisioner_groups(&self) -> impl Iterator<Item = String> {
+        self.status.provisioner_groups.iter().map(|group| format!("a member of {}", text::quote(group)))
+    }
+
     fn terms(&self) -> Option<&Terms> {
         self.record.issued.as_ref().or(self.status.terms.as_ref())
     }

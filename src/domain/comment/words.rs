@@ -132,10 +132,7 @@ fn the_manager(view: &View<'_>) -> String {
 }
 
 fn the_provisioner(view: &View<'_>) -> String {
-    let groups =
-        view.status.provisioner_groups.iter().map(|group| format!("a member of {}", text::quote(group)));
-    let people = view.status.provisioners.iter().map(|person| view.mention(*person));
-    let all: Vec<String> = people.chain(groups).collect();
+    let all = view.provisioners();
     if all.is_empty() {
         return "a provisioner (none is configured: ask an operator)".to_owned();
     }
@@ -329,7 +326,7 @@ pub fn refusal(why: &RefusalReason, role: &str, view: &View<'_>) -> String {
         RefusalReason::NotAProvisioner => {
             format!(
                 "only a provisioner of the instance can give it: {}.",
-                view.mentions(&view.status.provisioners)
+                view.provisioners().join(" or ")
             )
         }
         RefusalReason::MayNotRevoke => life::who_may_revoke(view),

@@ -21,6 +21,7 @@ impl Draft<'_> {
         }
         let issued = self.record.issued.as_ref().and_then(|terms| self.policy.instance(&terms.instance));
         self.status.provisioners = issued.map(|one| one.provisioners.clone()).unwrap_or_default();
+        self.status.provisioner_groups = issued.map(|one| one.provisioner_groups.clone()).unwrap_or_default();
         self.remind_of_the_end(since, ends_at);
         self.watch_people(since);
         self.send_notices();

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::Draft;
 use crate::domain::ids::UserId;
-use crate::domain::notice::{About, NoticeState};
+use crate::domain::notice::{About, Notice, NoticeState};
 use crate::domain::phase::{EndReason, Phase};
 use crate::domain::plan::Action;
 use crate::domain::policy::Policy;
@@ -97,7 +97,10 @@ impl Draft<'_> {
             (Seen::Left(sign), None) => {
                 self.noticed(Leaver { who, person, sign, since: self.now, held: false });
             }
-            (Seen::Left(_), Some(place)) => self.wait_is_over(place),
+            (Seen::Left(_), Some(place)) => {
+                self.tell_provisioners(place);
+                self.wait_is_over(place);
+            }
             (Seen::Unknown, Some(_)) => self.look_in(ASK_AGAIN),
             (Seen::Here | Seen::Unknown, None) => {}
         }
@@ -105,12 +108,23 @@ impl Draft<'_> {
 
     fn noticed(&mut self, leaver: Leaver) {
         self.event("leaver.noticed", json!(leaver));
-        let instance = self.record.issued.as_ref().and_then(|terms| self.policy.instance(&terms.instance));
-        let told = instance.map(|instance| instance.provisioners.clone()).unwrap_or_default();
-        for person in told.into_iter().filter(|person| *person != leaver.person) {
-            self.notify(About::Left { who: leaver.who }, person);
-        }
         self.record.leavers.push(leaver);
+        self.tell_provisioners(self.record.leavers.len() - 1);
+    }
+
+    /// Each provisioner once, those as well who could not be asked for when it was noticed, or became one since.
+    fn tell_provisioners(&mut self, place: usize) {
+        let leaver = self.record.leavers[place].clone();
+        let about = About::Left { who: leaver.who };
+        let instance = self.record.issued.as_ref().and_then(|terms| self.policy.instance(&terms.instance));
+        let mut people = instance.map(|instance| instance.provisioners.clone()).unwrap_or_default();
+        people.extend(&self.snapshot.group_provisioners);
+        for person in people.into_iter().filter(|person| *person != leaver.person) {
+            let theirs = |one: &Notice| one.to == person && one.about == about && one.at >= leaver.since;
+            if !self.record.notices.iter().any(theirs) {
+                self.notify(about.clone(), person);
+            }
+        }
     }
 
     fn came_back(&mut self, place: usize) {

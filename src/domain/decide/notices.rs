@@ -54,7 +54,7 @@ impl Draft<'_> {
         if let Some(days) = due(&self.record, self.policy, now)
             && let Some(terms) = &self.record.issued
         {
-            let (to, last_used) = (terms.beneficiary, self.last_used());
+            let (to, last_used, by_us) = (terms.beneficiary, self.snapshot.last_used, self.last_used_by_us());
             for notice in &mut self.record.notices {
                 if matches!(notice.about, About::End { .. })
                     && matches!(notice.state, NoticeState::Due { .. })
@@ -62,7 +62,7 @@ impl Draft<'_> {
                     notice.state = NoticeState::GivenUp;
                 }
             }
-            self.notify(About::End { days, last_used }, to);
+            self.notify(About::End { days, last_used, by_us }, to);
         }
         let next = moments(self.policy, since, ends_at).map(|(at, _)| at).filter(|at| *at > now).min();
         if let Some(at) = next {
@@ -70,11 +70,11 @@ impl Draft<'_> {
         }
     }
 
-    /// When the live credential was last used, if its listing was read and says so.
-    fn last_used(&self) -> Option<Timestamp> {
-        let live = self.attempts.iter().find(|attempt| attempt.is_live())?.credential?;
-        let listing = self.snapshot.listing.as_ref()?.as_ref().ok()?;
-        listing.iter().find(|token| token.id == live)?.last_used
+    /// Whether the last use was our own, when it was tried out before it was handed over.
+    fn last_used_by_us(&self) -> bool {
+        let live = self.attempts.iter().find(|attempt| attempt.is_live());
+        let sent_at = live.and_then(|attempt| attempt.delivery.as_ref()).map(|delivery| delivery.sent_at);
+        self.snapshot.last_used.zip(sent_at).is_some_and(|(used, sent)| used <= sent)
     }
 
     /// Decides to tell somebody something.
@@ -116,7 +116,10 @@ impl Draft<'_> {
             now: self.now,
         };
         match &notice.about {
-            About::End { last_used, .. } => Some(notice::end_is_near(*last_used, &facts)),
+            About::End { last_used, by_us, .. } => {
+                let used = notice::last_use(facts.terms.kind, *last_used, *by_us);
+                Some(notice::end_is_near(&used, &facts))
+            }
             About::Left { who } => {
                 let leaver = self.record.leavers.iter().find(|leaver| leaver.who == *who)?;
                 Some(notice::somebody_left(leaver, self.taken_away_at(leaver), &facts))

@@ -37,7 +37,7 @@ pub mod setup;
 mod shapes;
 pub mod sweep;
 
-use endpoints::{GroupMember, OneNote, Question, StateEvents, UpdatedIssues};
+use endpoints::{GroupMember, GroupMembers, OneNote, Question, StateEvents, UpdatedIssues};
 pub use new_issue::NewIssue;
 use session::built;
 
@@ -294,6 +294,16 @@ impl GitLab {
             // GitLab answers the same for a group that is not there or not for us to see: nobody is a member of it.
             Err(VendorError::NotFound { .. }) => Ok(None),
             Err(error) => Err(error),
+        }
+    }
+
+    /// All members of a group, inherited ones included; nobody if GitLab does not show it to us.
+    pub async fn group_members(&self, group: &str) -> Result<Vec<(UserId, Membership)>, VendorError> {
+        let endpoint = GroupMembers { group: group.to_owned() };
+        let keep = |one: shapes::ListedMember| Some((one.id, one.member.membership()));
+        match self.ask_all_for("group_members", &endpoint, keep).await {
+            Err(VendorError::NotFound { .. }) => Ok(Vec::new()),
+            members => members,
         }
     }
 

@@ -5,13 +5,14 @@
 
 use bytes::Bytes;
 use http::{Method, Request, header};
+use jiff::Timestamp;
 use serde_json::json;
 use zeroize::Zeroizing;
 
 use super::login::{GRANT, bearer_of};
 use super::oauth_shapes::{Accesses, Clients, CreatedClient, Grant, Granted, MadeClient, OneClient};
 use super::pages::{self, Cursor, Gathered, Page};
-use super::{Ask, Zendesk, parsed};
+use super::{Ask, Zendesk, malformed, parsed};
 use crate::domain::ids::{CredentialId, ZendeskUserId};
 use crate::domain::observed::{ListedAccess, ListedClient};
 use crate::secret::MintedSecret;
@@ -21,6 +22,8 @@ use crate::vendors::{Call, Vendor, address};
 const CLIENTS: &str = "api/v2/oauth/clients";
 const TOKENS: &str = "api/v2/oauth/tokens";
 const ME: &str = "api/v2/users/me";
+/// Pages of expired access tokens that are read of one client: it may have fetched one every few minutes for a year.
+const MOST_HISTORY: usize = 20;
 
 /// A confidential client to be made.
 #[derive(Debug, Clone, Copy)]
@@ -117,6 +120,29 @@ impl Zendesk {
         }
         // Should the filter ever be ignored, another client's tokens must not be taken for this one's.
         Ok(list.items().into_iter().filter(|token| of.is_none() || token.client == of).collect())
+    }
+
+    /// When any access token of a client was last used, expired ones included, but for those of `except`. `None`:
+    /// never, or Zendesk does not say; a client itself has no such time. A history longer than we read is an error.
+    pub async fn last_use_of_client(
+        &self,
+        client: CredentialId,
+        except: &[CredentialId],
+    ) -> Result<Option<Timestamp>, VendorError> {
+        let of = client.to_string();
+        let query = [("all", "true"), ("client_id", of.as_str()), ("include_expired", "true")];
+        let mut list = Gathered::none();
+        for _ in 0..MOST_HISTORY {
+            let path = pages::address(TOKENS, &query, list.next());
+            let page: Accesses = self.read(Ask::get("list_expired_oauth_tokens", &path)).await?;
+            list.take(page.paging.page(page.tokens.into_iter().map(ListedAccess::from).collect())?)?;
+            if list.is_whole() {
+                let theirs =
+                    |token: &ListedAccess| token.client == Some(client) && !except.contains(&token.id);
+                return Ok(list.items().into_iter().filter(theirs).filter_map(|token| token.used_at).max());
+            }
+        }
+        Err(malformed())
     }
 
     /// Deletes an access token. Has answered 204 and changed nothing: the list proves it.

@@ -1,5 +1,7 @@
 //! The campaign that moves API tokens to OAuth: a plan, one issue a token, followed to the end.
 
+use countersign::cli::ExitStatus;
+use countersign::cli::inventory::{Format, ended};
 use countersign::cli::retire::{Wish, open_all, tell_plan, tell_progress};
 use insta::assert_snapshot;
 use jiff::SignedDuration;
@@ -152,5 +154,142 @@ async fn a_list_that_cannot_be_read_ends_no_retirement() {
     says(&house.retire_progress().await, "0 of 3 API tokens are moved");
     assert!(house.campaign().iter().all(|issue| issue["closed"] == false));
     house.heal().await;
+    house.leave().await;
+}
+
+#[tokio::test]
+async fn where_a_group_provisions_its_members_get_what_is_nobodys_and_the_group_is_named() {
+    let house = House::open_with(|text| {
+        *text = text.replace("provisioners = [104]", "provisioners = []\nprovisioner_groups = [\"company\"]");
+    })
+    .await;
+    house.retire_open(false).await;
+    let issues = house.campaign();
+    assert_eq!(issues.len(), 2);
+    for issue in &issues {
+        assert_eq!(issue["assignee_ids"], json!([107]), "the one member of the group");
+        says(
+            &issue["description"].as_str().unwrap(),
+            "this goes to the instance's provisioners, members of `company` among them.",
+        );
+    }
+    house.leave().await;
+}
+
+#[tokio::test]
+async fn a_group_that_cannot_be_read_opens_no_issue_for_nobody() {
+    let house = House::open_with(|text| {
+        *text = text.replace("provisioners = [104]", "provisioners = []\nprovisioner_groups = [\"company\"]");
+    })
+    .await;
+    let fault =
+        json!({"vendor": "gitlab", "path": "groups/company/members", "effect": "status:500", "times": 0});
+    house.fault(fault).await;
+    let mut out = Vec::new();
+    let wish = Wish { instance: Some("global".to_owned()), dry_run: false, by: "oda".to_owned() };
+    assert!(open_all(&house.service().context, &wish, &mut out).await.is_err());
+    assert_eq!(house.campaign(), Vec::<Value>::new());
+    house.heal().await;
+    house.retire_open(false).await;
+    assert_eq!(house.campaign().len(), 2);
+    house.leave().await;
+}
+
+#[tokio::test]
+async fn t31_where_token_access_is_switched_off_inventory_and_campaign_say_so_and_nothing_ends() {
+    let house = House::open().await;
+    let iid = house.approved().await;
+    house.retire_open(false).await;
+    let access = async |on: bool| {
+        house.control("world", json!({"zendesk": {"global": {"api_token_access": on}}})).await;
+    };
+    access(false).await;
+    let (text, summaries) = house.inventory(Format::Table).await;
+    assert_snapshot!(text, @"
+    Zendesk Global (http://sandbox/zendesk/global)
+
+               KIND         ID         CREATED BY         LAST USED  NAME
+    own login  OAuth client 8001       9001               2026-12-01 countersign
+    own login  OAuth token  10001      9001               2026-12-01 of client 8001
+
+    API tokens: not known
+    OAuth clients: 1
+    OAuth tokens: 1
+    Of these: own login 2
+          1 unreadable: a list could not be read; nothing is known of what is on it
+    Could not be read: API tokens: access by API tokens is switched off for this account, so none of them works.
+    Zendesk ends every API token on 2027-04-30, 150 days from now.
+    The usage of a whole account has no public API; an admin sees it in the Admin Center, under
+    Account > Usage > API: http://sandbox/zendesk/global/admin/
+    ");
+    assert_eq!(ended(&summaries, &[]), ExitStatus::Unavailable);
+    assert_snapshot!(house.retire_plan().await, @"
+    Zendesk Global: access by API tokens is switched off for this account. None of them works, and Zendesk lists none,
+    so there is nothing to move now; run this again if an admin switches it on.
+    ");
+    assert_eq!(house.retire_open(false).await, "");
+    assert_snapshot!(house.retire_progress().await, @"
+    0 of 3 API tokens are moved; 150 days are left
+    global: its API tokens could not be seen, so they count as not moved:
+      access by API tokens is switched off for this account, so none of them works
+
+    OWNER                            OPEN  MOVED
+    @robin                              1      0
+    provisioners                        2      0
+
+    WEEK                           OPENED  MOVED
+    2026-W49                            3      0
+    ");
+    let (document, told) = house.next_inventory().await;
+    assert_eq!(document["differences"], json!([]), "what is not listed is not missing: {document:#}");
+    says(&told.unwrap(), "unreadable 1");
+    access(true).await;
+    assert!(house.campaign().iter().all(|issue| issue["closed"] == false));
+    assert_eq!(house.phase(iid).await, "active");
+    assert_eq!(house.next_inventory().await.1, None);
+    house.leave().await;
+}
+
+#[tokio::test]
+async fn t31_where_no_api_token_can_be_created_inventory_and_campaign_go_on_with_those_that_are_there() {
+    for refusal in [json!({"creates_api_tokens": false}), json!({"api_token_cap": 3})] {
+        let house = House::open().await;
+        let earlier = house.approved().await;
+        house.control("world", json!({"zendesk": {"global": refusal}})).await;
+        let refused = house.approved().await;
+        assert_eq!(house.phase(refused).await, "blocked", "{refusal}");
+        let creations = house.creations();
+        // The refused attempt left nothing behind that would be missed or found.
+        let (_, summaries) = house.inventory(Format::Table).await;
+        assert_eq!(summaries[0].tokens_of_limit(), Some((3, 256)));
+        assert!(!summaries[0].differs(), "{:?}", summaries[0].findings);
+        let plan = house.retire_plan().await;
+        says(&plan, "3 API tokens to move");
+        says(&plan, &format!("issues/{earlier}"));
+        house.retire_open(false).await;
+        assert!(house.campaign().iter().all(|issue| {
+            issue["description"]
+                .as_str()
+                .unwrap()
+                .contains("open an access request for an OAuth client of Zendesk Global")
+        }));
+        assert_eq!(house.creations(), creations, "asked once, and never again");
+        house.leave().await;
+    }
+}
+
+#[tokio::test]
+async fn where_no_oauth_client_can_be_requested_the_campaign_sends_nobody_there() {
+    let house = House::open().await;
+    let mut out = Vec::new();
+    let wish = Wish { instance: Some("us-government".to_owned()), dry_run: false, by: "oda".to_owned() };
+    open_all(&house.service().context, &wish, &mut out).await.unwrap();
+    let issues = house.campaign();
+    assert!(!issues.is_empty());
+    for issue in issues {
+        let text = issue["description"].as_str().unwrap();
+        says(&text, "none can be requested there yet");
+        assert!(!text.contains("open an access request"), "{text}");
+    }
     house.leave().await;
 }

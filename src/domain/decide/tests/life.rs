@@ -4,7 +4,6 @@ use jiff::SignedDuration;
 
 use crate::domain::ids::{EventId, UserId};
 use crate::domain::notice::{About, NoticeState};
-use crate::domain::observed::Listed;
 use crate::domain::phase::{EndReason, Phase, WithdrawReason};
 use crate::domain::plan::{Action, Plan};
 use crate::domain::policy::Ending;
@@ -12,7 +11,7 @@ use crate::domain::record::{AttemptState, RefusalReason, Sign};
 use crate::domain::snapshot::{Doubt, Manager, People, Presence, Role, Standing, Vendor};
 use crate::domain::testing::{
     AUTHOR, ENDS, Look, MANAGER, OURSELVES, PROVISIONER, STRANGER, attempt, authority, kinds, pins, removed,
-    time, token,
+    time,
 };
 
 const NOW: &str = "2026-12-01T09:00:00Z";
@@ -112,8 +111,7 @@ fn no_reminder_is_sent_where_none_is_wanted_and_none_delays_the_end() {
 #[test]
 fn a_reminder_says_when_it_was_last_used_only_if_zendesk_says_so() {
     let used = |last_used| {
-        let listed = Listed { last_used, ..token(901) };
-        let look = active().with(|look| look.snapshot.listing = Some(Ok(vec![listed])));
+        let look = active().with(|look| look.snapshot.last_used = last_used);
         let plan = look.later("2027-02-16T00:00:00Z").decide();
         let [Action::Tell { text, .. }] = plan.actions.as_slice() else { panic!("{:?}", plan.actions) };
         text.clone()
