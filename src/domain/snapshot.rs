@@ -3,6 +3,8 @@
 //!
 //! What could not be found out is a [`Doubt`] in its place, never a default. Doubt means no.
 
+mod people;
+
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
@@ -14,6 +16,7 @@ use super::ids::{Email, IssueKey, UserId, ZendeskUserId};
 use super::observed::{Account, Edit, Issue, LabelEvent, Listed, SlackPerson};
 use super::policy::Pins;
 use super::record::{Attempt, Authority, Record};
+pub use people::{People, Presence, Standing};
 
 /// One look at one issue.
 #[derive(Debug, Clone)]
@@ -86,44 +89,6 @@ pub struct Pause {
     pub by: String,
     /// Since when.
     pub since: Timestamp,
-}
-
-/// Whether the people behind an active credential are still here.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct People {
-    /// Who has it.
-    pub requester: Presence,
-    /// Who approved it as the manager.
-    pub manager: Presence,
-}
-
-/// What the directory and GitLab say of one person.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Presence {
-    /// The directory.
-    pub directory: Standing,
-    /// Their GitLab account.
-    pub account: Standing,
-}
-
-impl Presence {
-    /// Both say so.
-    pub fn is_here(&self) -> bool {
-        self.directory == Standing::Here && self.account == Standing::Here
-    }
-}
-
-/// What one source says of one person.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
-    /// There, and active.
-    Here,
-    /// There, and switched off.
-    Inactive,
-    /// Not to be found.
-    Absent,
-    /// It could not be told.
-    Unknown,
 }
 
 /// The earlier request that a form names.

@@ -116,7 +116,8 @@ fn what_waits_switched_off_for_its_deletion_is_fine_until_it_works_again() {
 #[test]
 fn what_is_being_made_has_no_name_of_its_own_yet() {
     let passing = known(Expected::Passing);
-    let never = Listed { last_use: LastUse::Never, ..listed("another", 5) };
+    let made = Some(time("2026-12-31T08:59:59Z"));
+    let never = Listed { last_use: LastUse::Never, created_at: made, ..listed("another", 5) };
     assert_eq!(told(&never, Some(&passing)), (Standing::Ours, vec![]));
 }
 
