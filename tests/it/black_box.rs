@@ -467,3 +467,41 @@ async fn the_inventory_a_leak_and_the_campaign_as_processes() {
         }
     }
 }
+
+impl Town {
+    /// The most memory, in KiB, that an inventory written by the program as it is shipped took; and its lines.
+    #[cfg(target_os = "linux")]
+    fn peak_of_inventory(&self) -> (u64, usize) {
+        let mut command = countersign();
+        command.args(["inventory", "--instance", "global", "--format", "csv", "--config"]);
+        let mut child = command.arg(self.home("countersign.toml")).stdout(Stdio::piped()).spawn().unwrap();
+        let status = format!("/proc/{}/status", child.id());
+        let (mut peak, mut lines) = (0, 0);
+        // The peak never falls, so what is seen with the last lines is it.
+        for line in BufReader::new(child.stdout.take().unwrap()).lines() {
+            line.unwrap();
+            lines += 1;
+            let text = std::fs::read_to_string(&status).unwrap_or_default();
+            let said = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+            let said = said.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+            peak = peak.max(said.unwrap_or(0));
+        }
+        assert!(child.wait().unwrap().success());
+        (peak, lines)
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn the_inventory_of_thousands_takes_hardly_more_memory_than_that_of_a_few() {
+    let town = Town::build().await;
+    town.set_up();
+    let (few, lines) = town.peak_of_inventory();
+    assert!(lines < 20 && few > 0, "{lines} lines, {few} KiB");
+    let many = json!({"instance": "global", "api_tokens": 2046, "clients": 4999, "tokens_of_each_client": 1});
+    let url = format!("{}/control/fill", town.sandbox.address);
+    assert!(town.http.post(url).json(&many).send().await.unwrap().status().is_success());
+    let (peak, lines) = town.peak_of_inventory();
+    assert!(lines > 12_000, "{lines} lines");
+    assert!(peak < few + 8 * 1024, "{peak} KiB for {lines} lines, and {few} KiB for a few");
+}

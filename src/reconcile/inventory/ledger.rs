@@ -84,6 +84,9 @@ impl Ledger {
     }
 
     fn just_made(&self, listed: &Listed) -> Option<Known> {
+        if self.pending.is_empty() {
+            return None;
+        }
         let thing = [listed.as_observed()];
         let made = |one: &&Pending| {
             known::listed_kind(one.attempt.kind) == listed.kind
@@ -137,5 +140,73 @@ fn may_exist(attempt: &Attempt, now: Timestamp) -> bool {
         AttemptState::NotMade => false,
         AttemptState::NotFound => now.duration_since(attempt.deadline) < LATE_LOOKS,
         _ => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::inventory::LastUse;
+    use crate::domain::terms::Kind;
+    use crate::domain::testing::{Look, URL, attempt, time};
+
+    /// A ledger in which this attempt has no id yet.
+    fn with_pending(attempt: Attempt) -> Ledger {
+        let look = Look::at("2026-12-01T09:00Z");
+        let record = look.decide().record.unwrap();
+        Ledger {
+            instance: "global".to_owned(),
+            known: BTreeMap::new(),
+            pending: vec![Pending { key: look.snapshot.key, record, attempt }],
+            live: BTreeSet::new(),
+            seen: BTreeSet::new(),
+            seq: 0,
+            at: time("2026-12-01T09:00:30Z"),
+        }
+    }
+
+    fn listed(kind: ListedKind, name: &str, identifier: Option<&str>) -> Listed {
+        Listed {
+            kind,
+            id: CredentialId(900),
+            name: name.to_owned(),
+            identifier: identifier.map(str::to_owned),
+            client: None,
+            creator: None,
+            creator_name: None,
+            creator_email: None,
+            active: true,
+            created_at: None,
+            last_use: LastUse::NotKnown,
+            expires_at: None,
+            visible: None,
+            own_login: false,
+        }
+    }
+
+    #[test]
+    fn a_client_is_left_alone_by_the_nonce_in_its_identifier_and_a_token_by_its_name() {
+        let client = Attempt {
+            kind: Kind::OauthClient,
+            identifier: Some("countersign_1".to_owned()),
+            ..attempt(1, AttemptState::Intended)
+        };
+        let (ledger, oauth) = (with_pending(client), ListedKind::OauthClient);
+        assert!(ledger.is_pending(&listed(oauth, "another", Some("countersign_1"))));
+        assert!(!ledger.is_pending(&listed(oauth, URL, Some("countersign_11"))));
+        assert!(!ledger.is_pending(&listed(ListedKind::ApiToken, URL, None)));
+        let ledger = with_pending(attempt(1, AttemptState::Intended));
+        assert!(ledger.is_pending(&listed(ListedKind::ApiToken, URL, None)));
+        assert!(!ledger.is_pending(&listed(ListedKind::ApiToken, &format!("{URL}2"), None)));
+        assert!(!ledger.is_pending(&listed(oauth, URL, Some("countersign_1"))));
+    }
+
+    #[test]
+    fn nobody_looks_for_what_was_not_found_hours_ago_or_was_never_made() {
+        let late = time("2026-12-01T11:00:31Z");
+        let in_state =
+            |state| may_exist(&Attempt { deadline: time("2026-12-01T09:00:30Z"), ..attempt(1, state) }, late);
+        assert!(in_state(AttemptState::Intended));
+        assert!(!in_state(AttemptState::NotFound) && !in_state(AttemptState::NotMade));
     }
 }

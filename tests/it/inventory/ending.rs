@@ -1,6 +1,7 @@
 //! What ended and waits for its deletion, switched off: ours and no fault, until it should be gone or works again.
 
 use countersign::cli::inventory::Format;
+use countersign::domain::inventory::deeds::Deed;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
@@ -55,7 +56,7 @@ async fn what_ended_and_is_switched_on_again_by_hand_is_a_difference() {
     let (document, told) = house.next_inventory().await;
     assert_eq!(document["differences"][0]["findings"], json!(["switched_on"]), "{document:#}");
     says(&told.unwrap(), "switched_on 1");
-    assert_eq!(house.switched_off_by_hand(&id).await.unwrap(), format!("global\t{id}\tswitched off"));
+    assert_eq!(house.credential(&id, Deed::Deactivate).await.unwrap(), format!("global\t{id}\tswitched off"));
     assert_eq!(house.next_inventory().await.1, None);
     house.leave().await;
 }
@@ -81,5 +82,18 @@ async fn what_should_have_been_deleted_after_its_week_is_a_zombie() {
     house.heal().await;
     house.later(DAY).await;
     assert_eq!(house.tokens(iid).await, Vec::<serde_json::Value>::new());
+    house.leave().await;
+}
+
+#[tokio::test]
+async fn what_ended_is_not_switched_on_by_hand_and_may_be_deleted_before_its_week_is_over() {
+    let (house, iid) = switched_off().await;
+    let id = house.tokens(iid).await[0]["id"].clone();
+    says(&house.hand_refused(&id, Deed::Reactivate).await, "what has ended stays ended");
+    says(&house.hand_refused(&id, Deed::Rename(None)).await, "its request has ended");
+    assert_eq!(house.credential(&id, Deed::Delete).await.unwrap(), format!("global\t{id}\tgone"));
+    assert_eq!(house.next_inventory().await.1, None, "gone before its time is no difference");
+    house.later(DAY * 7).await;
+    assert_eq!(house.phase(iid).await, "ended");
     house.leave().await;
 }

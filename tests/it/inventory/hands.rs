@@ -13,19 +13,14 @@ use crate::harness::{House, says};
 
 impl House {
     /// What `countersign credential …` says and does.
-    async fn credential(&self, id: &Value, deed: Deed) -> Result<String, Failure> {
+    pub(crate) async fn credential(&self, id: &Value, deed: Deed) -> Result<String, Failure> {
         let (instance, why, by) = ("global".to_owned(), "because".to_owned(), "oda".to_owned());
         let order = Order { id: id.as_i64().unwrap(), instance, deed, why, by };
         carry_out(&self.service().context, &order).await
     }
 
-    /// Switches a token off by hand.
-    pub(crate) async fn switched_off_by_hand(&self, id: &Value) -> Result<String, Failure> {
-        self.credential(id, Deed::Deactivate).await
-    }
-
     /// Why it is not done.
-    async fn hand_refused(&self, id: &Value, deed: Deed) -> String {
+    pub(crate) async fn hand_refused(&self, id: &Value, deed: Deed) -> String {
         let failure = self.credential(id, deed).await.unwrap_err();
         assert_eq!(failure.status, ExitStatus::Usage);
         format!("{} ({})", failure.message, failure.hint.unwrap_or_default())

@@ -174,6 +174,23 @@ async fn the_same_as_csv_is_safe_in_a_spreadsheet() {
 }
 
 #[tokio::test]
+async fn the_same_as_json_is_one_document_with_the_sums_of_each_instance() {
+    let house = House::open().await;
+    house.approved().await;
+    let (text, _) = house.inventory(Format::Json).await;
+    assert_snapshot!(text, @r#"
+    {"taken_at":"2026-12-01T09:01:30Z","instances":[
+    {"instance":"global","url":"http://sandbox/zendesk/global","credentials":[
+    {"instance":"global","kind":"api_token","id":8101,"standing":"foreign","exception":null,"findings":["foreign","never_used","idle"],"name":"Integration bot's own login","identifier":null,"client":null,"creator":9001,"creator_name":"Integration bot","active":true,"created_at":"2026-09-02T09:00:00Z","last_use":"never","idle_days":90,"ends_at":null,"issue":null,"holder":null,"expected":null,"deleted_from":null,"given_name":null},
+    {"instance":"global","kind":"api_token","id":8102,"standing":"foreign","exception":null,"findings":["foreign","never_used","idle"],"name":"Admin's own scripts","identifier":null,"client":null,"creator":9002,"creator_name":"Zendesk Admin","active":true,"created_at":"2026-09-02T09:00:00Z","last_use":"never","idle_days":90,"ends_at":null,"issue":null,"holder":null,"expected":null,"deleted_from":null,"given_name":null},
+    {"instance":"global","kind":"api_token","id":10002,"standing":"ours","exception":null,"findings":[],"name":"http://sandbox/gitlab/company/access-requests/-/issues/4","identifier":null,"client":null,"creator":9001,"creator_name":"Integration bot","active":true,"created_at":"2026-12-01T09:01:30Z","last_use":{"at":"2026-12-01T09:01:30Z"},"idle_days":0,"ends_at":"2027-01-01T00:00:00Z","issue":"http://sandbox/gitlab/company/access-requests/-/issues/4","holder":101,"expected":"live","deleted_from":null,"given_name":null},
+    {"instance":"global","kind":"oauth_client","id":8001,"standing":"own_login","exception":null,"findings":[],"name":"countersign","identifier":"countersign","client":null,"creator":9001,"creator_name":null,"active":true,"created_at":"2026-09-02T09:00:00Z","last_use":{"at":"2026-12-01T09:01:30Z"},"idle_days":0,"ends_at":null,"issue":null,"holder":null,"expected":null,"deleted_from":null,"given_name":null},
+    {"instance":"global","kind":"oauth_token","id":10001,"standing":"own_login","exception":null,"findings":[],"name":"","identifier":null,"client":8001,"creator":9001,"creator_name":null,"active":true,"created_at":"2026-12-01T09:00:30Z","last_use":{"at":"2026-12-01T09:01:30Z"},"idle_days":0,"ends_at":"2026-12-01T09:30:30Z","issue":null,"holder":null,"expected":null,"deleted_from":null,"given_name":null}],"summary":{"api_token_limit":256,"api_tokens_end_on":"2027-04-30","audit_log":"whole","days_left":150,"findings":{"foreign":2,"idle":2,"never_used":2},"listed":{"api_token":3,"oauth_client":1,"oauth_token":1},"outside":[],"standings":{"foreign":2,"ours":1,"own_login":2},"unreadable":[],"usage":{"admin_center":"http://sandbox/zendesk/global/admin/","public_api":false}}}]}
+    "#);
+    house.leave().await;
+}
+
+#[tokio::test]
 async fn what_is_live_by_the_ledger_and_not_at_zendesk_is_missed() {
     let house = House::open().await;
     let iid = house.approved().await;
