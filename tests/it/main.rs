@@ -32,3 +32,4 @@ mod stopping;
 mod story;
 mod sweeping;
 mod threats;
+mod upgrade;

@@ -306,6 +306,36 @@ async fn t37_a_token_made_by_hand_with_the_same_description_is_never_touched() {
     }
 }
 
+/// One that watches other projects logs in as the same user and names its tokens after its own issues.
+#[tokio::test]
+async fn t37_another_installations_tokens_of_the_same_user_are_never_touched() {
+    for effect in ["lose_answer", "drop_request"] {
+        let house = House::open().await;
+        let iid = house.approved_unseen().await;
+        let url = house.url(iid).await;
+        let theirs =
+            [url.replace("/access-requests/", "/other-requests/"), format!("{url}1"), format!("{url} ")];
+        house.made_by_our_login(&theirs[0]).await;
+        house.fault(at_creation(effect)).await;
+        house.settle().await;
+        for name in &theirs[1..] {
+            house.made_by_our_login(name).await;
+        }
+        minutes_pass(&house, 15).await;
+        assert_eq!(house.phase(iid).await, "active");
+        assert_eq!(house.alive().len(), 4, "theirs and one of ours");
+        house.later(SignedDuration::from_hours(24 * 31)).await;
+        assert_eq!(house.phase(iid).await, "ended");
+        let left = house.alive();
+        let mut names: Vec<_> = left.iter().map(|token| token["description"].as_str().unwrap()).collect();
+        names.sort_unstable();
+        let mut expected: Vec<&str> = theirs.iter().map(String::as_str).collect();
+        expected.sort_unstable();
+        assert_eq!(names, expected, "{effect}");
+        house.leave().await;
+    }
+}
+
 #[tokio::test]
 async fn t37_the_token_of_issue_forty_is_not_taken_for_the_one_of_issue_four() {
     for effect in ["lose_answer", "drop_request"] {

@@ -191,6 +191,29 @@ async fn t15_a_webhook_that_gitlab_switched_off_is_alarmed_where_it_may_be_seen(
 }
 
 #[tokio::test]
+async fn t17_a_webhook_that_leaves_confidential_issues_out_is_alarmed_and_the_sweep_finds_them() {
+    let house = House::open().await;
+    let world = house.world();
+    let users = world["gitlab"]["users"].as_object().unwrap();
+    let bot = users.values().find(|one| one["bot"] == true).unwrap()["id"].clone();
+    house.control(&format!("people/{bot}"), json!({"membership": {"access_level": 40}})).await;
+    let path = format!("projects/{PROJECT}/hooks/{}", house.hook().await);
+    let off = json!({"confidential_issues_events": false});
+    let (status, _) = house.gitlab("maintainer", Method::PUT, &path, off).await;
+    assert!(status.is_success());
+    let iid = house.opens("requester", &Form::default().text()).await;
+    inspect(&house.service().context).await;
+    let broken = house.chain("webhook.broken").await;
+    assert_eq!(broken.len(), 1);
+    assert_eq!(broken[0]["fault"], "the webhook does not send all issue events");
+    house.settle().await;
+    assert_eq!(house.phase(iid).await, "unseen");
+    house.sweep().await;
+    assert_eq!(house.phase(iid).await, "awaiting_manager");
+    house.leave().await;
+}
+
+#[tokio::test]
 async fn a_clock_that_was_set_back_holds_nothing_up() {
     let house = House::open().await;
     let waiting = house.opens("requester", &Form::default().text()).await;

@@ -224,6 +224,30 @@ impl House {
         made["api_token"]["token"].as_str().unwrap().to_owned()
     }
 
+    /// Another program that logs in as we do makes a token.
+    pub(crate) async fn made_by_our_login(&self, description: &str) {
+        let secret = std::fs::read_to_string(self.path("zendesk-global.secret")).unwrap();
+        let text = std::fs::read_to_string(self.path("countersign.toml")).unwrap();
+        let client = text.split("client_id = \"").nth(1).unwrap().split('"').next().unwrap();
+        let base = self.sandbox.zendesk_url("global");
+        let login = json!({
+            "grant_type": "client_credentials", "client_id": client, "client_secret": secret.trim(), "scope": "read write",
+        });
+        let request = self.http.post(format!("{base}/oauth/tokens")).json(&login);
+        let login: Value = request.send().await.unwrap().json().await.unwrap();
+        let bearer = login["access_token"].as_str().unwrap_or_else(|| panic!("no log-in: {login}"));
+        let body = json!({"api_token": {"description": description}});
+        let request = self.http.post(format!("{base}/api/v2/api_tokens")).bearer_auth(bearer).json(&body);
+        assert!(request.send().await.unwrap().status().is_success());
+    }
+
+    /// The process ends; webhooks find nobody.
+    pub(crate) async fn goes_down(&mut self) {
+        let door = std::mem::replace(&mut self.door, tokio::spawn(async {}));
+        door.abort();
+        let _ = door.await;
+    }
+
     /// An admin takes a token away by hand.
     pub(crate) async fn deleted_by_hand(&self, id: &Value) {
         let admin = &self.cast["instances"][0];

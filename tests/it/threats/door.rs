@@ -119,6 +119,55 @@ async fn t13a_the_same_delivery_a_hundred_times() {
     house.leave().await;
 }
 
+/// GitLab's retries, a proxy's and two hooks at once, at a balancer before three processes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn t12_a_hundred_deliveries_at_the_same_moment_before_three_processes_make_one_credential() {
+    let house = House::open().await;
+    let iid = house.managed().await;
+    house.labels("provisioner", iid, super::PROVISIONER).await;
+    house.sandbox.deliveries_settled().await;
+    let workers = [house.another_worker(), house.another_process().await, house.another_process().await];
+    let working: Vec<_> = workers
+        .into_iter()
+        .map(|worker| {
+            tokio::spawn(async move {
+                for _ in 0..20 {
+                    worker.step_on(House::key(iid)).await.unwrap();
+                }
+            })
+        })
+        .collect();
+    let body = bytes_for(iid);
+    let delivering = (0..100).map(|_| house.delivers(&body));
+    assert!(all(delivering).await.iter().all(|status| *status == 204));
+    for work in working {
+        work.await.unwrap();
+    }
+    house.settle().await;
+    house.issued_once(iid).await;
+    assert_eq!((house.creations(), house.messages("requester").await.len()), (1, 1));
+    house.leave().await;
+}
+
+/// What comes of all of them, at the same time.
+async fn all<T>(futures: impl Iterator<Item = impl Future<Output = T>>) -> Vec<T> {
+    let mut running: Vec<_> = futures.map(|future| (Box::pin(future), None)).collect();
+    std::future::poll_fn(|context| {
+        for (future, done) in running.iter_mut().filter(|(_, done)| done.is_none()) {
+            if let std::task::Poll::Ready(value) = future.as_mut().poll(context) {
+                *done = Some(value);
+            }
+        }
+        if running.iter().all(|(_, done)| done.is_some()) {
+            std::task::Poll::Ready(())
+        } else {
+            std::task::Poll::Pending
+        }
+    })
+    .await;
+    running.into_iter().filter_map(|(_, done)| done).collect()
+}
+
 /// The payload says that the manager's label is there; GitLab says it is off again.
 #[tokio::test]
 async fn t13b_an_old_delivery_with_a_fresh_signature_brings_nothing_back() {

@@ -1,5 +1,6 @@
 //! Vendors that do not answer as they should, and webhooks that never come: rows 16, 17 and 28.
 
+use countersign::reconcile::{Rounds, Sweeper};
 use jiff::SignedDuration;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -221,6 +222,45 @@ async fn t28o_a_vendor_that_never_answers() {
     );
 }
 
+/// Slack answers badly while it is asked to deliver: whatever came of it, one message has a credential that works.
+#[tokio::test]
+async fn t28r_slack_answers_the_message_badly() {
+    for effect in ["redirect", "status:500", "status:403", "half_body", "html", "rate_limited:unsaid"] {
+        let house = House::open().await;
+        house
+            .fault(json!({"vendor": "slack", "method": "POST", "path": "chat.postMessage", "effect": effect}))
+            .await;
+        let iid = house.managed().await;
+        house.provisioner_approves(iid).await;
+        for _ in 0..20 {
+            house.later(SignedDuration::from_mins(1)).await;
+        }
+        if house.phase(iid).await == "blocked" {
+            house.nothing_issued(iid).await;
+            house.orders(iid, countersign::domain::snapshot::OrderKind::Retry).await;
+        }
+        house.has_exactly_one(iid).await;
+        assert_eq!(house.messages("requester").await.len(), 1, "{effect}");
+        assert_eq!(house.calls("elsewhere", "POST", "") + house.calls("elsewhere", "GET", ""), 0, "{effect}");
+        house.leave().await;
+    }
+}
+
+/// Slack's limits are each method's own; nothing is minted for somebody who cannot be looked up meanwhile.
+#[tokio::test]
+async fn t28s_slack_puts_a_look_at_people_off() {
+    let house = House::open().await;
+    let iid = house.managed().await;
+    house.labels("provisioner", iid, PROVISIONER).await;
+    house.fault(json!({"vendor": "slack", "path": "users.lookupByEmail", "effect": "rate_limited:30", "times": 0})).await;
+    house.settle().await;
+    assert_eq!(house.creations(), 0);
+    house.heal().await;
+    house.later(SignedDuration::from_mins(6)).await;
+    house.issued_once(iid).await;
+    house.leave().await;
+}
+
 /// The wait that GitLab asks for is waited out in real time, so once is enough.
 #[tokio::test]
 async fn t28q_gitlab_asks_to_slow_down_in_plain_text() {
@@ -296,6 +336,43 @@ async fn t16c_a_closed_issue_and_a_long_outage_are_swept_too() {
     house.changes("requester", faulty, json!({"state_event": "reopen"})).await;
     house.sweep().await;
     assert_eq!(house.phase(faulty).await, "awaiting_manager");
+    house.leave().await;
+}
+
+/// GitLab does not send a webhook again that nobody took; the round of the start finds what it said.
+#[tokio::test]
+async fn t16e_webhooks_that_found_nobody_are_made_up_for_at_the_next_start() {
+    let mut house = House::open().await;
+    let iid = house.managed().await;
+    house.goes_down().await;
+    house.labels("provisioner", iid, PROVISIONER).await;
+    let other = house.opens("requester", &Form::default().text()).await;
+    house.sandbox.deliveries_settled().await;
+    house.restart().await;
+    let context = std::sync::Arc::clone(&house.service().context);
+    let sweeper = Sweeper { context, every: SignedDuration::from_mins(5) };
+    sweeper.round(&mut Rounds::default()).await;
+    house.settle().await;
+    house.issued_once(iid).await;
+    assert_eq!(house.phase(other).await, "awaiting_manager");
+    house.leave().await;
+}
+
+/// The limit that makes GitLab drop webhooks holds for our sweep as well.
+#[tokio::test]
+async fn t16f_a_sweep_that_gitlab_puts_off_finds_it_later() {
+    let house = House::open().await;
+    let hook = house.hooks().await[0]["id"].clone();
+    house.in_project("maintainer", Method::DELETE, &format!("hooks/{hook}"), Value::Null).await;
+    let iid = house.opens("requester", &Form::default().text()).await;
+    let list = json!({"vendor": "gitlab", "method": "GET", "path": "/projects/42/issues", "effect": "rate_limited:60", "times": 0});
+    house.fault(list).await;
+    house.sweep().await;
+    house.heal().await;
+    assert_eq!(house.phase(iid).await, "unseen");
+    house.later(SignedDuration::from_mins(6)).await;
+    house.sweep().await;
+    assert_eq!(house.phase(iid).await, "awaiting_manager");
     house.leave().await;
 }
 
