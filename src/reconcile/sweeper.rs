@@ -34,6 +34,7 @@ pub struct Rounds {
     inspected: Option<Timestamp>,
     last: Option<Timestamp>,
     started: bool,
+    calendars_filled: bool,
 }
 
 impl Sweeper {
@@ -53,6 +54,7 @@ impl Sweeper {
     pub async fn round(&self, rounds: &mut Rounds) {
         let now = self.context.now();
         self.plan_anew(rounds, now).await;
+        self.fill_calendars(rounds).await;
         let due = |last: Option<Timestamp>, every| last.is_none_or(|last| now.duration_since(last) >= every);
         if due(rounds.inspected, INSPECT_EVERY) {
             inspect(&self.context).await;
@@ -85,6 +87,22 @@ impl Sweeper {
         match marked {
             Ok(()) => rounds.started = true,
             Err(error) => tracing::error!(error = %error, "unfinished requests could not be marked"),
+        }
+    }
+
+    /// At start: what an earlier release handed over is in the calendars as well.
+    async fn fill_calendars(&self, rounds: &mut Rounds) {
+        if rounds.calendars_filled {
+            return;
+        }
+        match self.context.store.add_missing_dates().await {
+            Ok(added) => {
+                rounds.calendars_filled = true;
+                if added > 0 {
+                    tracing::info!(added, "end dates of an earlier release are in the calendars now");
+                }
+            }
+            Err(error) => tracing::error!(error = %error, "end dates may be missing in the calendars"),
         }
     }
 }

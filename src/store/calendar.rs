@@ -11,7 +11,7 @@ use super::Store;
 use super::audit::{self, Entry};
 use super::error::StoreError;
 use super::rows::Reading;
-use super::sql::{Connection, Row, query};
+use super::sql::{Connection, Query, Row, query};
 use crate::domain::calendar::{EndDate, end_date};
 use crate::domain::ids::UserId;
 use crate::domain::record::Record;
@@ -62,6 +62,18 @@ pub struct ShownDate {
     pub sequence: i64,
     /// The last change.
     pub changed_at: Timestamp,
+}
+
+macro_rules! insert_date {
+    ($conflict:literal) => {
+        concat!(
+            "INSERT INTO calendar_dates
+                 (uid, instance, person, summary, url, last_day, ends_at, cancelled, sequence, changed_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, $9)
+             ON CONFLICT (uid) ",
+            $conflict
+        )
+    };
 }
 
 impl Scope {
@@ -161,33 +173,62 @@ impl Store {
         };
         query.bind(since).fetch_all(&self.inner.read).await?.iter().map(shown_date).collect()
     }
+
+    /// Adds the end dates of what an earlier release, which knew no calendars, handed over and which has not ended. How
+    /// many. A row that cannot be read hides no other.
+    pub async fn add_missing_dates(&self) -> Result<u64, StoreError> {
+        let work = self.inner.writer.run(move |connection, now| {
+            Box::pin(async move {
+                let rows = query(
+                    "SELECT project_id, iid, record FROM requests
+                     WHERE phase IN ('active', 'ending') AND record IS NOT NULL ORDER BY project_id, iid",
+                );
+                let mut added = 0;
+                for row in rows.fetch_all(&mut *connection).await? {
+                    match Reading::new(&row, "requests").document("record") {
+                        Ok(Some(record)) => added += add_missing(connection, &record, now).await?,
+                        Ok(None) => {}
+                        Err(error) => tracing::error!(error = %error, "an end date is in no calendar"),
+                    }
+                }
+                Ok(added)
+            })
+        });
+        work.await
+    }
 }
 
 /// Keeps the end date of a record, if it has one: in the transaction that changes the record.
 pub(super) async fn keep(connection: &mut Connection, record: &Record, now: i64) -> Result<(), StoreError> {
     let Some(date) = end_date(record) else { return Ok(()) };
-    query(
-        "INSERT INTO calendar_dates
-             (uid, instance, person, summary, url, last_day, ends_at, cancelled, sequence, changed_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, $9)
-         ON CONFLICT (uid) DO UPDATE SET
+    let query = query(insert_date!(
+        "DO UPDATE SET
              summary = excluded.summary, url = excluded.url, last_day = excluded.last_day, ends_at = excluded.ends_at,
              cancelled = excluded.cancelled, sequence = calendar_dates.sequence + 1, changed_at = excluded.changed_at
          WHERE calendar_dates.last_day <> excluded.last_day OR calendar_dates.ends_at <> excluded.ends_at
-             OR calendar_dates.cancelled <> excluded.cancelled",
-    )
-    .bind(date.uid)
-    .bind(date.instance)
-    .bind(date.person.0)
-    .bind(date.summary)
-    .bind(date.url)
-    .bind(date.last_day)
-    .bind(date.ends_at.as_millisecond())
-    .bind(i64::from(date.cancelled))
-    .bind(now)
-    .execute(connection)
-    .await?;
+             OR calendar_dates.cancelled <> excluded.cancelled"
+    ));
+    bound(query, date, now).execute(connection).await?;
     Ok(())
+}
+
+/// Adds the end date of a record that an earlier release handed over. One that is there already is newer.
+async fn add_missing(connection: &mut Connection, record: &Record, now: i64) -> Result<u64, StoreError> {
+    let Some(date) = end_date(record) else { return Ok(0) };
+    Ok(bound(query(insert_date!("DO NOTHING")), date, now).execute(connection).await?)
+}
+
+fn bound(query: Query, date: EndDate, now: i64) -> Query {
+    query
+        .bind(date.uid)
+        .bind(date.instance)
+        .bind(date.person.0)
+        .bind(date.summary)
+        .bind(date.url)
+        .bind(date.last_day)
+        .bind(date.ends_at.as_millisecond())
+        .bind(i64::from(date.cancelled))
+        .bind(now)
 }
 
 fn feed(row: &Row) -> Result<Feed, StoreError> {
@@ -268,6 +309,27 @@ mod tests {
             assert_eq!(shown().await, Some((1, ended, true)));
             bench.remember(1, Record { issued: None, phase: Phase::New, ..active() }).await;
             assert_eq!(shown().await, Some((1, ended, true)));
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn what_was_handed_over_before_there_were_calendars_is_added_once_and_never_written_over() {
+        on_both(async |bench| {
+            let (store, date) = (&bench.store, end_date(&active()).unwrap());
+            let shown =
+                async || store.end_dates(&Scope::Person(date.person), Timestamp::UNIX_EPOCH).await.unwrap();
+            store.mark(crate::store::testing::key(1)).await.unwrap();
+            bench.remember(1, active()).await;
+            let before = shown().await;
+            bench.raw().await.run("DELETE FROM calendar_dates").await.unwrap();
+            bench.raw().await.run("INSERT INTO requests (project_id, iid, phase, record, updated_at) VALUES (7, 99, 'active', 'no record', 0)").await.unwrap();
+            assert_eq!(store.add_missing_dates().await.unwrap(), 1);
+            assert_eq!(shown().await, before);
+            let changed = bench.raw().await.run("UPDATE calendar_dates SET cancelled = 1, sequence = 4").await;
+            changed.unwrap();
+            assert_eq!(store.add_missing_dates().await.unwrap(), 0);
+            assert_eq!(shown().await[0].sequence, 4);
         })
         .await;
     }

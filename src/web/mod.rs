@@ -15,6 +15,7 @@ mod watched;
 mod webhook;
 
 use std::any::Any;
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -23,7 +24,7 @@ use axum::extract::Request;
 use axum::http::{Response, StatusCode};
 use axum::response::IntoResponse as _;
 use axum::routing::{any, get};
-use axum::{Router, extract};
+use axum::{Extension, Router, extract};
 use tower::limit::ConcurrencyLimitLayer;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::trace::TraceLayer;
@@ -78,7 +79,12 @@ const CALENDARS_AT_ONCE: usize = 8;
 pub fn router(door: Door) -> Router {
     Router::new()
         .route("/hooks/gitlab", any(webhook::receive).layer(ConcurrencyLimitLayer::new(AT_ONCE)))
-        .route("/calendar/{file}", get(calendar::show).layer(ConcurrencyLimitLayer::new(CALENDARS_AT_ONCE)))
+        .route(
+            "/calendar/{file}",
+            get(calendar::show)
+                .layer::<_, Infallible>(Extension(Arc::<calendar::Rate>::default()))
+                .layer(ConcurrencyLimitLayer::new(CALENDARS_AT_ONCE)),
+        )
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .with_state(Arc::new(door))

@@ -4,6 +4,8 @@ use std::io::Write as _;
 use std::process::{Command, Output, Stdio};
 
 use countersign::domain::snapshot::OrderKind;
+use countersign::reconcile::{Rounds, Sweeper};
+use jiff::SignedDuration;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
@@ -77,6 +79,49 @@ async fn a_calendar_shows_the_end_date_and_that_it_was_cancelled() {
     house.orders(iid, OrderKind::Revoke).await;
     let (cancelled, _) = fetched(&house, &address).await;
     assert_eq!(read(&python, &cancelled), expected("CANCELLED", 1, "2026-12-02T09:01:30+00:00"));
+    house.leave().await;
+}
+
+#[tokio::test]
+async fn what_was_handed_over_before_there_were_calendars_is_shown_from_the_first_start_on() {
+    let mut house = House::open().await;
+    house.approved().await;
+    let (address, _) = address(&house, ["--instance", "global"]);
+    let (before, _) = fetched(&house, &address).await;
+    house.sql("DELETE FROM calendar_dates").await;
+    house.restart().await;
+    assert!(!fetched(&house, &address).await.0.contains("VEVENT"));
+    let (context, every) = (std::sync::Arc::clone(&house.service().context), SignedDuration::from_mins(5));
+    Sweeper { context, every }.round(&mut Rounds::default()).await;
+    let (after, _) = fetched(&house, &address).await;
+    let but_its_time = |calendar: &str| {
+        let timeless = |line: &&str| !line.starts_with("DTSTAMP") && !line.starts_with("LAST-MODIFIED");
+        calendar.lines().filter(timeless).map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(but_its_time(&after), but_its_time(&before));
+    says(&after, "DTSTAMP:20261201T0907");
+    house.leave().await;
+}
+
+#[tokio::test]
+async fn an_address_that_is_fetched_all_the_time_waits_for_its_minute_and_no_other_does() {
+    let house = House::open().await;
+    let (busy, _) = address(&house, ["--instance", "global"]);
+    let (other, _) = address(&house, ["--instance", "global"]);
+    let status = async |address: &str| house.http.get(address).send().await.unwrap();
+    for _ in 0..120 {
+        assert_eq!(status(&busy).await.status(), StatusCode::OK);
+    }
+    house.clock.advance(SignedDuration::from_secs(20));
+    let answer = status(&busy).await;
+    assert_eq!(
+        (answer.status(), &answer.headers()["retry-after"]),
+        (StatusCode::TOO_MANY_REQUESTS, &"40".parse().unwrap())
+    );
+    assert_eq!(answer.text().await.unwrap(), "");
+    assert_eq!(status(&other).await.status(), StatusCode::OK);
+    house.clock.advance(SignedDuration::from_secs(40));
+    assert_eq!(status(&busy).await.status(), StatusCode::OK);
     house.leave().await;
 }
 

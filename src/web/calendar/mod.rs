@@ -2,11 +2,13 @@
 //!
 //! The address is the only key, so it opens nothing but dates: no secret, no name, no purpose. An unknown address and a
 //! revoked one are answered alike. The token is hashed before anything is compared, and is never logged. Calendars
-//! fetch again when they like; with `If-None-Match` an unchanged one costs a line.
+//! fetch again when they like, up to a limit for each address; with `If-None-Match` an unchanged one costs a line.
 
+mod rate;
 mod render;
 
 use async_trait::async_trait;
+use axum::Extension;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, Response, StatusCode, header};
@@ -16,6 +18,8 @@ use sha2::{Digest as _, Sha256};
 
 use crate::domain::terms::hex;
 use crate::store::{Scope, ShownDate, Store, StoreError};
+
+pub(super) use rate::Rate;
 
 /// Past dates stay for about a year, cancelled ones too: a calendar forgets only what it is told to.
 const KEPT: SignedDuration = SignedDuration::from_hours(24 * 366);
@@ -61,12 +65,20 @@ pub fn token_hash(token: &str) -> String {
 pub(super) async fn show(
     State(door): State<std::sync::Arc<super::Door>>,
     Path(file): Path<String>,
+    Extension(rate): Extension<std::sync::Arc<Rate>>,
     headers: HeaderMap,
 ) -> Response<Body> {
     let Some(token) = file.strip_suffix(".ics") else { return StatusCode::NOT_FOUND.into_response() };
-    let since = door.clock.now().saturating_sub(KEPT).unwrap_or(Timestamp::MIN);
-    match door.calendars.open(&token_hash(token), since).await {
-        Ok(Some((scope, dates))) => answer(render::render(&scope, &dates), &headers),
+    let (token_hash, now) = (token_hash(token), door.clock.now());
+    if let Some(seconds) = rate.wait(&token_hash, now) {
+        return (StatusCode::TOO_MANY_REQUESTS, [(header::RETRY_AFTER, seconds.to_string())]).into_response();
+    }
+    let since = now.saturating_sub(KEPT).unwrap_or(Timestamp::MIN);
+    match door.calendars.open(&token_hash, since).await {
+        Ok(Some((scope, dates))) => {
+            rate.count(&token_hash, now);
+            answer(render::render(&scope, &dates), &headers)
+        }
         Ok(None) => StatusCode::NOT_FOUND.into_response(),
         Err(Unreadable) => StatusCode::SERVICE_UNAVAILABLE.into_response(),
     }
