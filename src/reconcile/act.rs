@@ -128,14 +128,17 @@ impl<'a> Work<'a> {
     }
 
     /// What was minted right after the look that decided it is sent without another one; otherwise the next look
-    /// decides whether it is still wanted. A person's stop that is written down is always seen.
+    /// decides whether it is still wanted. A person's stop that is written down is seen before either.
     async fn mint_and_send(&mut self, plan: &Mint) -> Result<bool, StoreError> {
+        if is_stopped(self.context, self.claim.key).await? {
+            return Ok(true);
+        }
         let changed = mint::mint(self, plan).await?;
         let minted = self.attempt(plan.number).is_some_and(|attempt| attempt.state == AttemptState::Minted);
         let in_hand = self.context.hand.attempt(self.claim.key) == Some(plan.number);
         let now = self.context.now();
         let fresh = (SignedDuration::ZERO..=FRESH).contains(&now.duration_since(self.looked_at));
-        if !(minted && in_hand && fresh) || is_stopped(self.context, self.claim.key).await? {
+        if !(minted && in_hand && fresh) {
             return Ok(changed);
         }
         let (from, to) = (self.record.phase.key(), Phase::Delivering { since: now });

@@ -10,6 +10,7 @@ use serde_json::json;
 use super::LEASE;
 use super::act::{Work, delivered, put_off};
 use super::credentials::{self, Made, Proof};
+use super::observe::is_stopped;
 use super::{fingerprint, take_away};
 use crate::domain::message::{self, Facts};
 use crate::domain::phase::{BlockReason, Phase};
@@ -197,6 +198,10 @@ async fn hand_over(work: &mut Work<'_>, number: u32) -> Result<bool, StoreError>
         Err(SlackError::Ambiguous) => return refused_for_now(work, attempt, None).await,
         Err(error) => return not_sent(work, attempt, error).await,
     };
+    // Since the look that decided this, the credential was made and proven. The next look takes it away.
+    if is_stopped(work.context, work.claim.key).await? {
+        return Ok(true);
+    }
     let delivery = Delivery {
         id: work.context.random_id(),
         channel,

@@ -1,18 +1,37 @@
 //! Pausing: a person stops issuing, and never ending.
 
 use countersign::domain::snapshot::{OrderKind, Pause};
-use countersign::reconcile::{pause, resume};
+use countersign::reconcile::{Step, pause, resume};
 use insta::assert_snapshot;
 use jiff::SignedDuration;
 use serde_json::json;
 
-use crate::harness::{Form, House, at_sending, says};
+use crate::harness::{Form, Gate, House, at_sending, says};
 
 impl House {
     async fn pauses(&self) {
+        self.pauses_unseen().await;
+        self.settle().await;
+    }
+
+    async fn pauses_unseen(&self) {
         let (why, by) = ("incident 42 /close".to_owned(), "oda".to_owned());
         let store = self.service().context.store();
         pause(store, Pause { why, by, since: self.now() }).await.unwrap();
+    }
+
+    /// A person pauses while a worker waits for the answer to this question, once `begun` says so.
+    async fn pauses_during(&self, gate: &Gate, question: String, begun: impl Fn() -> bool) {
+        gate.hold(question);
+        let worker = self.another_worker();
+        let working = tokio::spawn(async move { while worker.step().await.unwrap() != Step::Idle {} });
+        while !begun() {
+            assert!(!working.is_finished(), "it is never asked");
+            tokio::task::yield_now().await;
+        }
+        self.pauses_unseen().await;
+        gate.open();
+        working.await.unwrap();
         self.settle().await;
     }
 
@@ -73,5 +92,35 @@ async fn what_was_minted_and_not_sent_when_a_person_pauses_is_taken_away_and_mad
     assert_eq!(house.messages("requester").await.len(), 0);
     house.resumes().await;
     house.has_exactly_one(iid).await;
+    house.leave().await;
+}
+
+#[tokio::test]
+async fn what_a_person_pauses_after_the_look_that_decided_it_is_not_minted() {
+    let gate = Gate::default();
+    let house = House::behind(&gate).await;
+    let iid = house.approved_unseen().await;
+    let asked = || house.calls("gitlab", "POST", "/graphql");
+    let before = asked();
+    house.pauses_during(&gate, format!("/issues/{iid}"), || asked() > before).await;
+    assert_eq!((house.phase(iid).await.as_str(), house.creations()), ("issuing", 0));
+    says(&house.comment(iid).await, "**Issuing is paused**");
+    house.resumes().await;
+    house.has_exactly_one(iid).await;
+    house.leave().await;
+}
+
+#[tokio::test]
+async fn what_a_person_pauses_between_its_making_and_the_message_is_taken_away_and_made_anew() {
+    let gate = Gate::default();
+    let house = House::behind(&gate).await;
+    let iid = house.approved_unseen().await;
+    house.pauses_during(&gate, "/users/me".to_owned(), || house.creations() > 0).await;
+    assert_eq!((house.phase(iid).await.as_str(), house.creations()), ("issuing", 1));
+    house.all_is_dead().await;
+    assert_eq!(house.messages("requester").await.len(), 0);
+    house.resumes().await;
+    house.has_exactly_one(iid).await;
+    assert_eq!(house.creations(), 2);
     house.leave().await;
 }
