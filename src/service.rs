@@ -36,6 +36,8 @@ use crate::web::{Authentication, Door, Marks, NotDurable, WatchedProjects};
 
 /// How often it is looked which projects were set up meanwhile.
 const PROJECTS: Duration = Duration::from_secs(1);
+/// How long the second place of the audit entries is waited for at the end.
+const LAST_ENTRIES: Duration = Duration::from_secs(10);
 
 /// Why the service cannot be put together.
 #[derive(Debug, thiserror::Error)]
@@ -134,14 +136,22 @@ impl Service {
         let sweeper = Sweeper { context: Arc::clone(&self.context), every: self.sweep_every };
         tasks.spawn(sweeper.run(stop.clone()));
         tasks.spawn(self.clone().keep_watching(stop.clone()));
-        if let Some(sink) = self.sink.clone() {
-            tasks.spawn(sink.run(stop.clone()));
-        }
+        let ended = CancellationToken::new();
+        let sink = self.sink.clone().map(|sink| tokio::spawn(sink.run(ended.clone())));
         let router = crate::web::router(self.door.clone());
         let stopping = stop.clone().cancelled_owned();
         let served = axum::serve(listener, router).with_graceful_shutdown(stopping).await;
         stop.cancel();
         shutdown::finish(tasks).await;
+        // Only now: what the others did last is written there as well.
+        ended.cancel();
+        if let Some(sink) = sink
+            && tokio::time::timeout(LAST_ENTRIES, sink).await.is_err()
+        {
+            tracing::warn!(
+                "the second place of the audit entries does not take the last ones; they come at the next start"
+            );
+        }
         self.context.store().close().await;
         served
     }

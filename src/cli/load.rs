@@ -3,14 +3,20 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use jiff::SignedDuration;
+
 use super::ConfigFile;
 use super::output::{ExitStatus, Failure};
 use crate::clock::{AdjustableClock, SharedClock, SystemClock, SystemRandomness};
 use crate::config::{Config, Environment};
+use crate::domain::text;
 use crate::reconcile;
 use crate::service::{AssemblyError, Service, World};
-use crate::store::Store;
+use crate::store::{Lacking, Store};
 use crate::vendors::http::Transport;
+
+/// What the second place of the audit entries lacks for longer than this is told.
+const LATE: SignedDuration = SignedDuration::from_mins(1);
 
 /// The configuration, or all its faults.
 pub(super) fn config(file: &ConfigFile) -> Result<Config, Failure> {
@@ -65,7 +71,7 @@ pub(super) async fn store_at(config: &Config, clock: SharedClock) -> Result<Stor
 }
 
 /// What an operator should know whatever they look at: one line each.
-pub(super) async fn notices(store: &Store) -> Result<Vec<String>, Failure> {
+pub(super) async fn notices(config: &Config, store: &Store) -> Result<Vec<String>, Failure> {
     let mut lines = Vec::new();
     if let Some(why) = reconcile::halted(store).await? {
         lines.push(format!("Nothing is issued anywhere: {why}. Look, then run `countersign adopt --all`."));
@@ -80,7 +86,21 @@ pub(super) async fn notices(store: &Store) -> Result<Vec<String>, Failure> {
             "The brake holds {held} endings back. Look at `countersign brake show`, then `countersign brake release`."
         ));
     }
+    lines.extend(second_place(config, store).await?);
     Ok(lines)
+}
+
+/// What the second place of the audit entries lacks, if it is more than what is just being written.
+async fn second_place(config: &Config, store: &Store) -> Result<Option<String>, Failure> {
+    let Some(place) = &config.audit.sink else { return Ok(None) };
+    let late = |lacking: &Lacking| clock(config).now().duration_since(lacking.since) > LATE;
+    Ok(store.lacking(&place.to_string()).await?.filter(late).map(|Lacking { entries, since }| {
+        let since = text::time(since);
+        format!(
+            "The second place of the audit entries ({place}) lacks {entries} of them, the first since {since}. They are \
+             kept, and written there by `countersign serve`; its log says what hinders it."
+        )
+    }))
 }
 
 /// A reason as given with `--why`.

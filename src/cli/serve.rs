@@ -5,8 +5,9 @@ use std::net::SocketAddr;
 use serde_json::json;
 use tokio::net::TcpListener;
 
-use super::output::{ExitStatus, Failure, data};
+use super::output::{ExitStatus, Failure, data, say};
 use super::{ConfigFile, load};
+use crate::config::AuditSink;
 use crate::{shutdown, telemetry};
 
 /// Arguments of `serve`.
@@ -28,9 +29,15 @@ pub(super) async fn run(arguments: Arguments) -> Result<ExitStatus, Failure> {
     let bound = TcpListener::bind(address).await.and_then(|listener| Ok((listener.local_addr()?, listener)));
     let (address, listener) =
         bound.map_err(|error| Failure::unavailable(format_args!("cannot listen on {address}"), &error))?;
-    data(json!({"listening": format!("http://{address}")}));
+    let listening = json!({"listening": format!("http://{address}")});
+    // Where audit entries go to standard output, whoever collects them finds nothing else there.
+    if config.audit.sink == Some(AuditSink::Stdout) {
+        say(listening);
+    } else {
+        data(listening);
+    }
     tracing::info!(%address, "ready");
-    for notice in load::notices(service.context.store()).await? {
+    for notice in load::notices(&config, service.context.store()).await? {
         tracing::warn!("{notice}");
     }
     let served = service.run(listener, stop).await;

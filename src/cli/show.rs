@@ -7,8 +7,9 @@ use crate::domain::text;
 use crate::store::{Store, StoredEntry, StoredRequest};
 
 pub(super) async fn run(issue: Option<String>, config: ConfigFile) -> Result<ExitStatus, Failure> {
-    let store = load::store(&load::config(&config)?).await?;
-    for line in load::notices(&store).await? {
+    let config = load::config(&config)?;
+    let store = load::store(&config).await?;
+    for line in load::notices(&config, &store).await? {
         say(line);
     }
     match issue {

@@ -64,7 +64,7 @@ impl Sink {
         Ok(written)
     }
 
-    /// Writes until told to stop, and what is left then.
+    /// Writes until all others have ended, then what is left; and leaves the place to whoever comes next.
     pub(super) async fn run(self, stop: CancellationToken) {
         loop {
             let last = stop.is_cancelled();
@@ -75,12 +75,18 @@ impl Sink {
                     "audit entries do not reach their second place; they are kept, and it is tried again");
             }
             if last {
-                return;
+                return self.leave().await;
             }
             tokio::select! {
                 () = stop.cancelled() => {}
                 () = tokio::time::sleep(if drained.is_ok() { LOOK } else { PAUSE }) => {}
             }
+        }
+    }
+
+    async fn leave(&self) {
+        if let Err(error) = self.store.release_sink(&self.place.to_string(), &self.owner).await {
+            tracing::warn!(error = %error, "the second place of the audit entries is not free yet; it is in a minute");
         }
     }
 

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::harness::Database;
 
-const BOUND: Duration = Duration::from_mins(1);
+pub(crate) const BOUND: Duration = Duration::from_mins(1);
 
 pub(crate) fn countersign() -> Command {
     Command::new(env!("CARGO_BIN_EXE_countersign"))
@@ -35,13 +35,39 @@ impl Running {
         Self { address: said["listening"].as_str().unwrap().to_owned(), child }
     }
 
+    /// The same with its standard output in a file; where it listens is then on its standard error.
+    pub(crate) fn start_into(command: &mut Command, output: &Path, log: &Path) -> Self {
+        let output = std::fs::File::options().append(true).create(true).open(output).unwrap();
+        let mut child = command.stdout(output).stderr(std::fs::File::create(log).unwrap()).spawn().unwrap();
+        let begun = std::time::Instant::now();
+        loop {
+            let told = std::fs::read_to_string(log).unwrap();
+            let said = told.split_inclusive('\n').filter(|line| line.ends_with('\n'));
+            let mut said = said.filter_map(|line| serde_json::from_str::<Value>(line).ok());
+            if let Some(address) = said.find_map(|line| Some(line["listening"].as_str()?.to_owned())) {
+                return Self { child, address };
+            }
+            assert!(
+                begun.elapsed() < BOUND && child.try_wait().unwrap().is_none(),
+                "it does not listen: {told}"
+            );
+            std::thread::yield_now();
+        }
+    }
+
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
 
+    /// Ends it as a power failure does.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
     /// Asks it to stop as systemd does, and gives its exit status.
     #[cfg(unix)]
-    fn terminate(mut self) -> Option<i32> {
+    pub(crate) fn terminate(&mut self) -> Option<i32> {
         Command::new("kill").arg(self.child.id().to_string()).status().unwrap();
         self.child.wait().unwrap().code()
     }
@@ -54,49 +80,61 @@ impl Drop for Running {
     }
 }
 
-struct Town {
-    folder: tempfile::TempDir,
+/// The sandbox and the service as processes, and what people know of them.
+pub(crate) struct Town {
+    pub(crate) folder: tempfile::TempDir,
     database: Database,
-    sandbox: Running,
-    serve: Running,
-    http: Client,
+    pub(crate) sandbox: Running,
+    pub(crate) serve: Running,
+    pub(crate) http: Client,
     people: Value,
 }
 
 impl Town {
     async fn build() -> Self {
+        Self::build_with("1", |_| {}).await
+    }
+
+    /// With time that runs so many times as fast, and a changed configuration.
+    pub(crate) async fn build_with(pace: &str, adjust: impl FnOnce(&mut String)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let home = folder.path().join("home");
         let sandbox = Running::start(
-            countersign().args(["sandbox", "--listen", "127.0.0.1:0", "--home"]).arg(&home),
+            countersign().args(["sandbox", "--pace", pace, "--listen", "127.0.0.1:0", "--home"]).arg(&home),
             &folder.path().join("sandbox.log"),
         );
         let file = home.join("countersign.toml");
         let text = std::fs::read_to_string(&file).unwrap();
         let database = Database::fresh(&home).await;
-        let text = text.replace("url = \"countersign.db\"", &format!("url = \"{}\"", database.url()));
+        let mut text = text.replace("url = \"countersign.db\"", &format!("url = \"{}\"", database.url()));
+        adjust(&mut text);
         std::fs::write(&file, text).unwrap();
-        let mut serve = countersign();
-        serve
-            .arg("serve")
-            .arg("--config")
-            .arg(home.join("countersign.toml"))
-            .args(["--listen", "127.0.0.1:0"]);
-        let serve = Running::start(&mut serve, &folder.path().join("serve.log"));
+        let serve = serve(folder.path(), "127.0.0.1:0");
         let people = std::fs::read_to_string(home.join("people.json")).unwrap();
         let http = Client::new();
         Self { folder, database, sandbox, serve, http, people: serde_json::from_str(&people).unwrap() }
     }
 
-    fn home(&self, name: &str) -> PathBuf {
+    /// The service is started again at the same address.
+    pub(crate) fn serves_again(&mut self) {
+        let address = self.serve.address.trim_start_matches("http://").to_owned();
+        self.serve = serve(self.folder.path(), &address);
+    }
+
+    /// What the service logged since it was started last.
+    pub(crate) fn logged(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("serve.log")).unwrap()
+    }
+
+    pub(crate) fn home(&self, name: &str) -> PathBuf {
         self.folder.path().join("home").join(name)
     }
 
-    fn command(&self, arguments: &[&str]) -> Output {
+    pub(crate) fn command(&self, arguments: &[&str]) -> Output {
         countersign().args(arguments).arg("--config").arg(self.home("countersign.toml")).output().unwrap()
     }
 
-    fn set_up(&self) -> String {
+    pub(crate) fn set_up(&self) -> String {
         let url = format!("{}/hooks/gitlab", self.serve.address);
         let token = self.home("maintainer.token").display().to_string();
         let done = self.command(&["setup", "--maintainer-token-file", &token, "--webhook-url", &url]);
@@ -108,7 +146,7 @@ impl Town {
         self.people["people"].as_array().unwrap().iter().find(|person| person["role"] == role).unwrap()
     }
 
-    async fn gitlab(&self, role: &str, method: Method, path: &str, body: Value) -> Value {
+    pub(crate) async fn gitlab(&self, role: &str, method: Method, path: &str, body: Value) -> Value {
         let project = &self.people["project"]["id"];
         let url = format!("{}/gitlab/api/v4/projects/{project}/{path}", self.sandbox.address);
         let token = self.person(role)["gitlab_token"].as_str().unwrap();
@@ -121,17 +159,17 @@ impl Town {
         answer.json().await.unwrap()
     }
 
-    async fn opens(&self, description: &str) -> (i64, String) {
+    pub(crate) async fn opens(&self, description: &str) -> (i64, String) {
         let body = json!({"title": "API access", "description": description});
         let issue = self.gitlab("requester", Method::POST, "issues", body).await;
         (issue["iid"].as_i64().unwrap(), issue["web_url"].as_str().unwrap().to_owned())
     }
 
-    async fn labels(&self, role: &str, iid: i64, label: &str) {
+    pub(crate) async fn labels(&self, role: &str, iid: i64, label: &str) {
         self.gitlab(role, Method::PUT, &format!("issues/{iid}"), json!({"add_labels": label})).await;
     }
 
-    async fn notes(&self, iid: i64) -> Vec<String> {
+    pub(crate) async fn notes(&self, iid: i64) -> Vec<String> {
         let notes =
             self.gitlab("owner", Method::GET, &format!("issues/{iid}/notes?per_page=100"), Value::Null).await;
         let notes = notes.as_array().unwrap().iter().filter(|note| note["system"] == false);
@@ -143,7 +181,7 @@ impl Town {
     }
 
     /// Waits until the one comment says this.
-    async fn comment_says(&self, iid: i64, words: &str) -> String {
+    pub(crate) async fn comment_says(&self, iid: i64, words: &str) -> String {
         let asking = async {
             loop {
                 if let [comment] = self.notes(iid).await.as_slice()
@@ -160,7 +198,7 @@ impl Town {
         comment
     }
 
-    async fn tokens(&self, name: &str) -> Vec<Value> {
+    pub(crate) async fn tokens(&self, name: &str) -> Vec<Value> {
         let instance = &self.people["instances"][0];
         let text = |name: &str| instance[name].as_str().unwrap();
         let login = format!("{}/token", text("admin_email"));
@@ -182,14 +220,14 @@ impl Town {
             .collect()
     }
 
-    async fn works(&self, secret: &str) -> u16 {
+    pub(crate) async fn works(&self, secret: &str) -> u16 {
         let instance = &self.people["instances"][0];
         let url = format!("{}/api/v2/users/me", instance["url"].as_str().unwrap());
         let login = format!("{}/token", instance["admin_email"].as_str().unwrap());
         self.http.get(url).basic_auth(login, Some(secret)).send().await.unwrap().status().as_u16()
     }
 
-    async fn messages(&self, role: &str) -> Vec<Value> {
+    pub(crate) async fn messages(&self, role: &str) -> Vec<Value> {
         let token = self.person(role)["slack_token"].as_str().unwrap();
         let base = format!("{}/slack/api", self.sandbox.address);
         let ask = |url: String| self.http.get(url).bearer_auth(token);
@@ -203,6 +241,18 @@ impl Town {
         }
         messages
     }
+}
+
+/// Starts the service of this folder.
+fn serve(folder: &Path, listen: &str) -> Running {
+    let mut serve = countersign();
+    let config = folder.join("home").join("countersign.toml");
+    serve.arg("serve").arg("--config").arg(config).args(["--listen", listen]);
+    let log = folder.join("serve.log");
+    if std::fs::read_to_string(folder.join("home").join("countersign.toml")).unwrap().contains("\"stdout\"") {
+        return Running::start_into(&mut serve, &folder.join("stdout"), &log);
+    }
+    Running::start(&mut serve, &log)
 }
 
 /// The shipped template, filled in, ending well ahead of the machine's own date.
@@ -221,7 +271,7 @@ pub(crate) fn filled_in() -> String {
         .replace("### Remove on\n", &format!("### Remove on\n\n{}\n", &day[..10]))
 }
 
-fn secret_in(message: &Value) -> String {
+pub(crate) fn secret_in(message: &Value) -> String {
     let blocks = message["blocks"].as_array().unwrap();
     blocks.iter().find_map(|block| block["elements"][0]["elements"][0]["text"].as_str()).unwrap().to_owned()
 }
@@ -275,7 +325,7 @@ async fn sandbox_setup_serve_and_revoke_as_processes() {
         }
     }
     let folder = town.folder.path().to_owned();
-    let Town { serve, database, .. } = town;
+    let Town { mut serve, database, .. } = town;
     #[cfg(unix)]
     assert_eq!(serve.terminate(), Some(0));
     let mut searched = database.contents().await;
@@ -327,7 +377,7 @@ impl Town {
     }
 
     /// A request from its opening to the message; the issue's address and what the requester got.
-    async fn hands_over(&self, form: &str) -> (i64, String, Value) {
+    pub(crate) async fn hands_over(&self, form: &str) -> (i64, String, Value) {
         let (iid, url) = self.opens(form).await;
         self.comment_says(iid, "Waiting for the manager").await;
         self.labels("manager", iid, "manager-approved").await;

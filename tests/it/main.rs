@@ -25,6 +25,7 @@ mod life;
 mod memory;
 mod one_comment;
 mod patience;
+mod processes;
 mod recovery;
 mod replicas;
 mod speed;

@@ -1,0 +1,239 @@
+//! The running service and an operator beside it, as processes: the second place of the audit entries, pausing, and the
+//! brake.
+//!
+//! What should happen is asked for again and again until it is so, as in `black_box`.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::Output;
+
+use serde_json::{Value, json};
+
+use super::black_box::{BOUND, Town, filled_in, secret_in};
+use crate::harness::says;
+
+/// Another configuration of the second place.
+fn second_place(place: &'static str) -> impl FnOnce(&mut String) {
+    move |config| *config = config.replace("[audit]\n", &format!("[audit]\nsink = \"{place}\"\n"))
+}
+
+/// Asks until it is so.
+async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let asking = async {
+        while !is_so() {
+            tokio::task::yield_now().await;
+        }
+    };
+    assert!(tokio::time::timeout(BOUND, asking).await.is_ok(), "it does not come true: {what}");
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+fn done(output: &Output) -> String {
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    text(&output.stdout)
+}
+
+impl Town {
+    /// Every entry of the chain in its order, one line each.
+    fn chain(&self) -> String {
+        done(&self.command(&["audit", "export", "--format", "json"]))
+    }
+
+    /// The second place has every entry in order and each of them once, now or soon.
+    async fn is_the_chain(&self, place: &Path) {
+        let read = || std::fs::read_to_string(place).unwrap_or_default();
+        until("the second place is the chain", || read() == self.chain()).await;
+    }
+
+    /// It verifies as an export does, and the whole of it is there.
+    fn verifies(&self, place: &Path) {
+        let key = self.home("audit.key").display().to_string();
+        let place = place.display().to_string();
+        done(&self.command(&["audit", "verify", "--export", &place, "--key-file", &key]));
+    }
+
+    async fn both_approve(&self, iid: i64) {
+        self.comment_says(iid, "Waiting for the manager").await;
+        self.labels("manager", iid, "manager-approved").await;
+        self.comment_says(iid, "Waiting for the provisioner").await;
+        self.labels("provisioner", iid, "provisioner-approved").await;
+    }
+
+    async fn sandbox_clock_moves(&self, seconds: i64) {
+        let url = format!("{}/control/clock", self.sandbox.address);
+        let answer = self.http.post(url).json(&json!({"advance_seconds": seconds.to_string()})).send().await;
+        assert!(answer.unwrap().status().is_success());
+    }
+
+    /// Tokens that our own user made hours ago and the ledger does not know, named as ours are.
+    async fn has_orphans(&self, names: &[String]) {
+        let url = format!("{}/control/world", self.sandbox.address);
+        let world: Value = self.http.get(url).send().await.unwrap().json().await.unwrap();
+        let secret = world["zendesk"]["global"]["tokens"]["8101"]["secret"].as_str().unwrap();
+        self.sandbox_clock_moves(-7200).await;
+        for name in names {
+            let url = format!("{}/zendesk/global/api/v2/api_tokens", self.sandbox.address);
+            let request = self.http.post(url).basic_auth("integration@example.com/token", Some(secret));
+            let answer = request.json(&json!({"api_token": {"description": name}})).send().await.unwrap();
+            assert!(answer.status().is_success());
+        }
+        self.sandbox_clock_moves(7200).await;
+    }
+
+    fn takes_orphans_away(&self) -> Output {
+        self.command(&["inventory", "--instance", "global", "--take-away", "orphans", "--yes"])
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_file_gets_every_entry_once_in_order_whatever_is_stopped_and_killed() {
+    // Ten times as fast: whoever was killed had the right to write there for a minute.
+    let mut town = Town::build_with("10", second_place("second.jsonl")).await;
+    let place = town.home("second.jsonl");
+    town.set_up();
+    let (iid, _, message) = town.hands_over(&filled_in()).await;
+    town.is_the_chain(&place).await;
+    town.labels("requester", iid, "revoke").await;
+    assert_eq!(town.serve.terminate(), Some(0));
+    assert_eq!(
+        std::fs::read_to_string(&place).unwrap(),
+        town.chain(),
+        "what was done last is there at the end"
+    );
+
+    // An entry of somebody else's while nobody serves: whoever is started next writes it.
+    done(&town.command(&["calendar", "add", "--instance", "global"]));
+    town.serves_again();
+    town.comment_says(iid, "Access request: Ended").await;
+    town.is_the_chain(&place).await;
+    town.verifies(&place);
+
+    // Killed and started anew: nothing is missing, and what it had not noted may come once more.
+    let (iid, _) = town.opens(&filled_in()).await;
+    town.comment_says(iid, "Waiting for the manager").await;
+    town.serve.kill();
+    town.serves_again();
+    let (iid, _) = town.opens(&filled_in()).await;
+    town.comment_says(iid, "Waiting for the manager").await;
+    until("nothing is missing after a kill", || {
+        let mut seen = BTreeSet::new();
+        let second = std::fs::read_to_string(&place).unwrap();
+        let lines: Vec<&str> = second.lines().filter(|line| seen.insert(line.to_owned())).collect();
+        lines == town.chain().lines().collect::<Vec<_>>()
+    })
+    .await;
+    town.verifies(&place);
+    let second = std::fs::read_to_string(&place).unwrap();
+    assert!(!second.contains(&secret_in(&message)), "the secret is in the second place");
+}
+
+#[tokio::test]
+async fn standard_output_is_the_entries_alone_and_the_log_is_elsewhere() {
+    let mut town = Town::build_with("1", second_place("stdout")).await;
+    let place = town.folder.path().join("stdout");
+    town.set_up();
+    town.hands_over(&filled_in()).await;
+    town.is_the_chain(&place).await;
+    says(&town.logged(), "carrying out");
+    #[cfg(unix)]
+    {
+        assert_eq!(town.serve.terminate(), Some(0));
+        town.serves_again();
+        let (iid, _) = town.opens(&filled_in()).await;
+        town.comment_says(iid, "Waiting for the manager").await;
+        town.is_the_chain(&place).await;
+    }
+    town.verifies(&place);
+}
+
+#[tokio::test]
+async fn a_place_that_takes_nothing_stops_nothing_and_the_operator_is_told_until_it_has_everything() {
+    let town = Town::build_with("10", second_place("place/second.jsonl")).await;
+    let told = |words: &str| text(&town.command(&["show"]).stderr).contains(words);
+    let words = "lacks";
+    town.set_up();
+    let (_, url, message) = town.hands_over(&filled_in()).await;
+    until("the log tells", || {
+        let log = town.logged();
+        log.contains("audit entries do not reach their second place") && log.contains("No such file")
+    })
+    .await;
+    until("`show` tells", || told(words)).await;
+    done(&town.command(&["revoke", &url, "--why", "no longer needed"]));
+    assert_eq!(town.works(&secret_in(&message)).await, 401);
+    std::fs::create_dir(town.home("place")).unwrap();
+    town.is_the_chain(&town.home("place").join("second.jsonl")).await;
+    assert!(!told(words), "nothing is missing any more");
+}
+
+#[tokio::test]
+async fn paused_by_an_operator_nothing_is_issued_endings_go_on_and_it_goes_on_after_resume() {
+    let town = Town::build_with("1", |_| {}).await;
+    town.set_up();
+    let (first, _, message) = town.hands_over(&filled_in()).await;
+    done(&town.command(&["pause", "--why", "incident 42"]));
+    let (second, url) = town.opens(&filled_in()).await;
+    town.both_approve(second).await;
+    let comment = town.comment_says(second, "Access request: Issuing").await;
+    says(&comment, "**Issuing is paused** by an operator since");
+    says(&comment, "`incident 42`. Nothing is lost: approvals are taken as usual");
+    says(&text(&town.command(&["show"]).stderr), "Issuing is paused since");
+
+    town.labels("manager", first, "revoke").await;
+    town.comment_says(first, "Access request: Ended").await;
+    assert_eq!(town.works(&secret_in(&message)).await, 401);
+    assert_eq!((town.tokens(&url).await.len(), town.messages("requester").await.len()), (0, 1));
+
+    done(&town.command(&["resume"]));
+    town.comment_says(second, "Access request: Active").await;
+    let messages = town.messages("requester").await;
+    assert_eq!((town.tokens(&url).await.len(), messages.len()), (1, 2));
+    let newest = messages.iter().find(|one| one["text"].as_str().unwrap().ends_with(&url)).unwrap();
+    assert_eq!(town.works(&secret_in(newest)).await, 200);
+    done(&town.command(&["audit", "verify"]));
+}
+
+#[tokio::test]
+async fn t23_the_brake_stops_a_mass_ending_until_an_operator_answers() {
+    let town = Town::build_with("1", |_| {}).await;
+    town.set_up();
+    let (iid, url, message) = town.hands_over(&filled_in()).await;
+    let orphans: Vec<String> = (10..14).map(|number| format!("{url}{number}")).collect();
+    town.has_orphans(&orphans).await;
+    let count = async || {
+        let mut count = 0;
+        for name in &orphans {
+            count += town.tokens(name).await.len();
+        }
+        count
+    };
+    for _ in 0..2 {
+        let taken = town.takes_orphans_away();
+        assert_eq!(taken.status.code(), Some(1), "{}", text(&taken.stderr));
+        assert_eq!(text(&taken.stdout).matches("held back by the brake").count(), 3);
+        assert_eq!(count().await, 3, "one is no mass; the second is, where a single credential lives");
+    }
+    says(&text(&town.command(&["show"]).stderr), "The brake holds 3 endings back.");
+    let held = done(&town.command(&["brake", "show"]));
+    assert_eq!(held.lines().filter(|line| line.contains("it is an orphan of the inventory")).count(), 3);
+
+    // A person's word about one request is never held back.
+    town.labels("requester", iid, "revoke").await;
+    town.comment_says(iid, "Access request: Ended").await;
+    assert_eq!((town.works(&secret_in(&message)).await, count().await), (401, 3));
+
+    assert_eq!(
+        done(&town.command(&["brake", "release", "--why", "left over from the trial"])),
+        "3 released\n"
+    );
+    done(&town.takes_orphans_away());
+    assert_eq!((count().await, done(&town.command(&["brake", "show"])).as_str()), (0, ""));
+    let chain = town.chain();
+    says(&chain, "brake.applied");
+    says(&chain, "left over from the trial");
+    done(&town.command(&["audit", "verify"]));
+}
