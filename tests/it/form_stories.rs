@@ -4,7 +4,7 @@ use insta::assert_snapshot;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-use crate::harness::{Form, House};
+use crate::harness::{Form, House, says};
 
 impl House {
     async fn refused_nothing_made(&self, iid: i64) {
@@ -348,5 +348,32 @@ async fn the_purpose_twice_or_in_a_comment_is_no_purpose() {
     house.settle().await;
     assert_eq!(house.issue(iid).await["state"], "closed");
     assert_eq!(house.messages("requester").await, Vec::<Value>::new());
+    house.leave().await;
+}
+
+#[tokio::test]
+async fn scopes_that_are_missing_unknown_or_too_wide_are_faults_of_the_form() {
+    let house = House::open().await;
+    for (scopes, why) in [
+        ("", "at least one scope, like tickets:read"),
+        ("tickets:burn", "tickets:burn is none"),
+        ("write", "write is not given at this instance"),
+        ("tickets:read impersonate", "impersonate is not given at this instance"),
+    ] {
+        for form in [Form { scopes, ..Form::oauth_client() }, Form { scopes, ..Form::oauth_token() }] {
+            let iid = house.approved_form(&form).await;
+            assert_eq!(house.phase(iid).await, "incomplete", "{scopes}");
+            says(&house.comment(iid).await, why);
+        }
+    }
+    house.no_oauth();
+    house.leave().await;
+
+    let allowed = "integration_user = 9001\nsensitive_scopes = [\"write\"]";
+    let house = House::open_with(|config| *config = config.replace("integration_user = 9001", allowed)).await;
+    let iid = house.approved_form(&Form { scopes: "write", ..Form::oauth_client() }).await;
+    assert_eq!((house.phase(iid).await.as_str(), house.clients().len()), ("active", 1));
+    let other = house.approved_form(&Form { scopes: "impersonate", ..Form::oauth_client() }).await;
+    assert_eq!(house.phase(other).await, "incomplete", "one line of the policy allows what it names");
     house.leave().await;
 }

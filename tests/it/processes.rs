@@ -237,3 +237,24 @@ async fn t23_the_brake_stops_a_mass_ending_until_an_operator_answers() {
     says(&chain, "left over from the trial");
     done(&town.command(&["audit", "verify"]));
 }
+
+#[tokio::test]
+async fn t20_an_ending_that_fails_is_alarmed_from_the_third_time_on_and_told_in_the_comment_until_it_is_done()
+{
+    let town = Town::build_with("10", |_| {}).await;
+    town.set_up();
+    let (iid, _, message) = town.hands_over(&filled_in()).await;
+    let stuck = json!({"vendor": "zendesk", "method": "PUT", "path": "api_tokens/", "effect": "status:503", "times": 0});
+    let faults = format!("{}/control/faults", town.sandbox.address);
+    assert!(town.http.post(&faults).json(&stuck).send().await.unwrap().status().is_success());
+    town.labels("requester", iid, "revoke").await;
+    town.comment_says(iid, "It is tried again until it is seen to be gone.").await;
+    until("it is alarmed", || town.logged().contains("a credential could not be taken away")).await;
+    let log = town.logged();
+    let alarm = log.lines().find(|line| line.contains("could not be taken away")).unwrap();
+    assert!(alarm.contains("ERROR") && alarm.contains("failures=3"), "{alarm}");
+    assert_eq!(town.works(&secret_in(&message)).await, 200);
+    assert!(town.http.delete(&faults).send().await.unwrap().status().is_success());
+    town.comment_says(iid, "Access request: Ended").await;
+    assert_eq!(town.works(&secret_in(&message)).await, 401);
+}
