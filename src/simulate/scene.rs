@@ -144,12 +144,20 @@ impl Scene {
         turns.extend(
             (0..self.letters.len()).filter(|place| self.letters[*place].due <= now).map(Turn::Letter),
         );
-        let due = self.books.is_due(now).await?;
+        // Asked only where somebody could begin: it is a question to the database for every turn.
+        let due = self.somebody_is_free() && self.books.is_due(now).await?;
         for process in 0..self.processes.len() {
             let begins = (0..=SWEEPER).map(|lane| Place { process, lane });
             turns.extend(begins.filter(|place| self.may_begin(*place, due)).map(Turn::Begin));
         }
         Ok(turns)
+    }
+
+    /// Whether a worker would begin if anything were due.
+    fn somebody_is_free(&self) -> bool {
+        let places = (0..self.processes.len())
+            .flat_map(|process| (0..WORKERS).map(move |lane| Place { process, lane }));
+        places.into_iter().any(|place| self.may_begin(place, true))
     }
 
     fn moves(&self, turn: Turn) -> bool {

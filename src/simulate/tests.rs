@@ -7,7 +7,6 @@ fn options(histories: u64, threads: usize) -> Options {
 }
 
 #[test]
-#[ignore = "two runs of one seed may differ by a look since the merge of 2026-11-22: a known fault of the simulation"]
 fn the_same_seed_is_the_same_run_on_one_thread_or_two() {
     let one = run(&options(6, 1)).unwrap();
     let two = run(&options(6, 2)).unwrap();

@@ -22,7 +22,6 @@ fn said(output: &Output) -> String {
 }
 
 #[test]
-#[ignore = "two runs of one seed may differ by a look since the merge of 2026-11-22: a known fault of the simulation"]
 fn the_same_seed_prints_the_same_to_the_byte() {
     let runs = ["1", "2"].map(|threads| simulate(&["--histories", "12", "--json", "--threads", threads]));
     let [one, two] = &runs;
@@ -33,7 +32,6 @@ fn the_same_seed_prints_the_same_to_the_byte() {
 }
 
 #[test]
-#[ignore = "the simulation still finds comments written twice, which is not mended yet"]
 fn it_is_not_idle() {
     let counts = &json(&simulate(&["--histories", "40", "--json", "--seed", "3"]))["counts"];
     assert_eq!(counts["histories"], 40);
