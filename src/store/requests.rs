@@ -66,6 +66,8 @@ pub struct Endings {
     pub due: Vec<DueEnding>,
     /// One error for each row that may be due and cannot be read: a person must look.
     pub unreadable: Vec<StoreError>,
+    /// Where the next few hundred begin. `None`: these were the last.
+    pub go_on_after: Option<IssueKey>,
 }
 
 impl Store {
@@ -117,16 +119,23 @@ impl Store {
         Ok(head)
     }
 
-    /// Whose end has come at `now`, or is under way. Works while writing fails.
-    pub async fn due_endings(&self, now: Timestamp) -> Result<Endings, StoreError> {
+    /// Whose end has come at `now`, or is under way, of the next few hundred requests after `after` that have something
+    /// live. Works while writing fails.
+    pub async fn due_endings(&self, now: Timestamp, after: Option<IssueKey>) -> Result<Endings, StoreError> {
+        let (project, iid) = after.map_or((i64::MIN, i64::MIN), |after| (after.project.0, after.iid));
         let rows = query(concat!(
             "SELECT ",
             columns!(requests),
-            " FROM requests WHERE phase IN ('active', 'ending') ORDER BY project_id, iid"
+            " FROM requests WHERE phase IN ('active', 'ending')
+                AND (project_id > $1 OR (project_id = $1 AND iid > $2))
+              ORDER BY project_id, iid LIMIT 256"
         ))
+        .bind(project)
+        .bind(iid)
         .fetch_all(&self.inner.read)
         .await?;
-        let mut endings = Endings::default();
+        let last = rows.last().map(|row| Reading::new(row, "requests").issue()).transpose()?;
+        let mut endings = Endings { go_on_after: last, ..Endings::default() };
         for row in &rows {
             match self.due_ending(row, now).await {
                 Ok(due) => endings.due.extend(due),
@@ -224,12 +233,17 @@ mod tests {
             bench.put(4, "active").await;
             let _writer = bench.writer_elsewhere().await;
 
-            let endings = bench.store.due_endings(now).await.unwrap();
+            let endings = bench.store.due_endings(now, None).await.unwrap();
             let due: Vec<_> = endings.due.iter().map(|ending| ending.key).collect();
             assert_eq!(due, [key(1), key(3)]);
             assert_eq!(endings.due[0].attempts, [attempt(1)]);
             assert_eq!(endings.unreadable.len(), 1, "an active row without a record");
-            assert_eq!(bench.store.due_endings(now + hour).await.unwrap().due.len(), 3);
+            assert_eq!(bench.store.due_endings(now + hour, None).await.unwrap().due.len(), 3);
+            assert_eq!(endings.go_on_after, Some(key(4)));
+            let rest = bench.store.due_endings(now + hour, Some(key(1))).await.unwrap();
+            assert_eq!(rest.due.iter().map(|ending| ending.key).collect::<Vec<_>>(), [key(2), key(3)]);
+            let none = bench.store.due_endings(now, endings.go_on_after).await.unwrap();
+            assert_eq!((none.due, none.go_on_after), (Vec::new(), None));
         })
         .await;
     }

@@ -14,7 +14,7 @@ use super::context::Context;
 use crate::domain::plan::Event;
 use crate::domain::record::{Attempt, AttemptState, TakeAwayReason};
 use crate::domain::terms::Kind;
-use crate::store::StoreError;
+use crate::store::{DueEnding, StoreError};
 use crate::vendors::{VendorError, gate};
 
 /// A list may not show a new credential yet: before this age, not being listed proves nothing.
@@ -150,11 +150,21 @@ pub(super) async fn unremembered(work: &Work<'_>, attempt: &Attempt) {
 
 /// Endings that are due, while nothing can be written down: they go ahead, and are found gone afterwards.
 pub(super) async fn without_memory(context: &Context) {
-    let Ok(endings) = context.store.due_endings(context.now()).await else { return };
-    for error in &endings.unreadable {
-        tracing::error!(error = %error, "an ending may be due and cannot be read");
+    let mut after = None;
+    while let Ok(endings) = context.store.due_endings(context.now(), after).await {
+        for error in &endings.unreadable {
+            tracing::error!(error = %error, "an ending may be due and cannot be read");
+        }
+        end_all(context, endings.due).await;
+        after = endings.go_on_after;
+        if after.is_none() {
+            return;
+        }
     }
-    for due in endings.due {
+}
+
+async fn end_all(context: &Context, all: Vec<DueEnding>) {
+    for due in all {
         for mut attempt in due.attempts.into_iter().filter(|one| one.is_live() || one.is_unsettled()) {
             let ended = end(context, &mut attempt, context.now()).await;
             tracing::error!(issue.key = %due.key, token.id = ?attempt.credential, outcome = ?ended,
