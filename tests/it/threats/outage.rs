@@ -224,7 +224,7 @@ async fn t28o_a_vendor_that_never_answers() {
 
 /// Slack answers badly while it is asked to deliver: whatever came of it, one message has a credential that works.
 #[tokio::test]
-async fn t28r_slack_answers_the_message_badly() {
+async fn t28t_slack_answers_the_message_badly() {
     for effect in ["redirect", "status:500", "status:403", "half_body", "html", "rate_limited:unsaid"] {
         let house = House::open().await;
         house
@@ -248,7 +248,7 @@ async fn t28r_slack_answers_the_message_badly() {
 
 /// Slack's limits are each method's own; nothing is minted for somebody who cannot be looked up meanwhile.
 #[tokio::test]
-async fn t28s_slack_puts_a_look_at_people_off() {
+async fn t28u_slack_puts_a_look_at_people_off() {
     let house = House::open().await;
     let iid = house.managed().await;
     house.labels("provisioner", iid, PROVISIONER).await;
