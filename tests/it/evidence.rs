@@ -189,7 +189,7 @@ async fn t32_an_end_that_was_cut_off_and_covered_up_is_found_by_a_head_that_a_co
 }
 
 /// The files of an archive, by their names below its folder.
-fn unpacked(archive: &Path) -> std::collections::BTreeMap<String, String> {
+pub(super) fn unpacked(archive: &Path) -> std::collections::BTreeMap<String, String> {
     let mut files = std::collections::BTreeMap::new();
     for entry in tar::Archive::new(std::fs::File::open(archive).unwrap()).entries().unwrap() {
         let mut entry = entry.unwrap();

@@ -20,7 +20,7 @@ impl House {
     }
 
     /// The entry of a person in the directory is edited.
-    fn directory_says(&self, id: i64, line: &str) {
+    pub(crate) fn directory_says(&self, id: i64, line: &str) {
         let path = self.path("directory.toml");
         let text = std::fs::read_to_string(&path).unwrap();
         let plain =

@@ -34,3 +34,4 @@ mod story;
 mod sweeping;
 mod threats;
 mod upgrade;
+mod year;

@@ -89,8 +89,13 @@ impl House {
 
     /// Everything up and set up, on another morning.
     pub(crate) async fn open_at(morning: &str) -> Self {
+        Self::open_at_with(morning, |_| {}).await
+    }
+
+    /// The same with a changed configuration.
+    pub(crate) async fn open_at_with(morning: &str, adjust: impl FnOnce(&mut String)) -> Self {
         let transport = Transport::over_network().unwrap();
-        let house = Self::begin(|_| {}, transport, morning).await;
+        let house = Self::begin(adjust, transport, morning).await;
         house.set_up().await;
         house.service.watch().await.unwrap();
         house
