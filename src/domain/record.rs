@@ -239,6 +239,21 @@ pub struct StatusNote {
     /// Hash of what GitLab kept of it when it was last written: what approvers were to read.
     #[serde(default)]
     pub written: Option<String>,
+    /// Hash of what it was last asked to become: if no answer came, it may be that instead.
+    #[serde(default)]
+    pub asked: Option<String>,
+}
+
+impl StatusNote {
+    /// As GitLab told that it is.
+    pub fn told(id: NoteId, written: String) -> Self {
+        Self { id, written: Some(written), asked: None }
+    }
+
+    /// Whether a comment of this hash is one that we wrote there. Unknown what we wrote: then it is.
+    pub fn is_ours(&self, hash: &str) -> bool {
+        self.written.as_deref().is_none_or(|written| written == hash) || self.asked.as_deref() == Some(hash)
+    }
 }
 
 impl Record {

@@ -209,12 +209,11 @@ async fn look(context: &Context, snapshot: &mut Snapshot) -> Result<Notes, Vendo
 /// be what we wrote there.
 fn is_changed(snapshot: &Snapshot, comment: &Comment) -> bool {
     let stored = snapshot.record.as_ref().and_then(|record| record.note.as_ref());
-    let Some((stored, written)) = stored.and_then(|note| Some((note.id, note.written.as_ref()?))) else {
-        return false;
-    };
-    match comment {
-        Comment::Found { id, body } => *id != stored || fingerprint(body) != *written,
-        Comment::Missing | Comment::Unknown => false,
+    match (stored, comment) {
+        (Some(stored), Comment::Found { id, body }) => {
+            *id != stored.id || !stored.is_ours(&fingerprint(body))
+        }
+        _ => false,
     }
 }
 

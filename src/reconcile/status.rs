@@ -31,12 +31,11 @@ pub(super) async fn write(
     match &seen.comment {
         Comment::Found { body: present, id } if unsealed(present) == body => {
             forget_what_never_came(work, seen);
-            keep(work, StatusNote { id: *id, written: Some(fingerprint(present)) }).await
+            keep(work, StatusNote::told(*id, fingerprint(present))).await
         }
         Comment::Found { id, .. } if !planted::is(Bug::NewComments) => {
             forget_what_never_came(work, seen);
-            let written = work.context.gitlab.edit_note(work.claim.key, *id, &seal(work, &body).await?).await;
-            keep_written(work, written).await
+            edit(work, *id, &body).await
         }
         Comment::Missing | Comment::Found { .. } => create(work, &body).await,
         Comment::Unknown => Ok(()),
@@ -62,6 +61,16 @@ async fn create(work: &mut Work<'_>, body: &str) -> Result<(), StoreError> {
         take_back_unless_kept(work, id).await?;
     }
     kept
+}
+
+/// Writes it anew. What it is to be is written down before: if no answer comes it may be that, and nobody else's.
+async fn edit(work: &mut Work<'_>, id: NoteId, body: &str) -> Result<(), StoreError> {
+    let body = seal(work, body).await?;
+    let written =
+        work.record.note.as_ref().filter(|note| note.id == id).and_then(|note| note.written.clone());
+    keep(work, StatusNote { id, written, asked: Some(fingerprint(&body)) }).await?;
+    let edited = work.context.gitlab.edit_note(work.claim.key, id, &body).await;
+    keep_written(work, edited).await
 }
 
 /// What was asked for so long ago has come by now or never will: this look read all notes.
@@ -131,7 +140,7 @@ fn noted<T>(work: &mut Work<'_>, written: Result<T, VendorError>) -> Option<T> {
 /// What GitLab kept of it, which need not be what we sent to the letter.
 async fn keep_written(work: &mut Work<'_>, written: Result<Note, VendorError>) -> Result<(), StoreError> {
     match noted(work, written) {
-        Some(note) => keep(work, StatusNote { id: note.id, written: Some(fingerprint(&note.body)) }).await,
+        Some(note) => keep(work, StatusNote::told(note.id, fingerprint(&note.body))).await,
         None => Ok(()),
     }
 }

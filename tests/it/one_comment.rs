@@ -102,3 +102,17 @@ async fn a_worker_that_lost_its_lease_takes_back_the_comment_that_it_wrote() {
 fn written(house: &House) -> usize {
     house.calls("gitlab", "POST", "/notes")
 }
+
+#[tokio::test]
+async fn what_we_wrote_ourselves_without_an_answer_is_no_strangers_change() {
+    let house = House::open().await;
+    let iid = house.opens("requester", &Form::default().text()).await;
+    house.settle().await;
+    house.fault(json!({"vendor": "gitlab", "method": "PUT", "path": "notes", "effect": "lose_answer"})).await;
+    house.manager_approves(iid).await;
+    says(&house.comment(iid).await, "Waiting for the provisioner");
+    house.provisioner_approves(iid).await;
+    assert_eq!(house.issue_labels(iid).await, ["manager-approved", "provisioner-approved"]);
+    says(&house.comment(iid).await, "Access request: Active");
+    house.leave().await;
+}
