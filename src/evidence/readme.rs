@@ -71,6 +71,12 @@ fn fact(entry: &StoredEntry) -> Option<String> {
         "mint.made" => format!("credential {} made at Zendesk", text(&detail["credential"])),
         "delivery.sent" | "delivery.found" => "handed over by Slack".to_owned(),
         "order.taken" => format!("ordered by {}: {}", text(&detail["by"]), text(&detail["kind"])),
+        "credential.switched_off" => {
+            format!(
+                "credential {} proven switched off: it opens nothing any more",
+                text(&detail["credential"])
+            )
+        }
         "credential.gone" => format!("credential {} proven gone", text(&detail["credential"])),
         _ => return None,
     };

@@ -50,7 +50,7 @@ impl Scene {
             Act::Retry { name } => return self.order(*name, OrderKind::Retry).await,
             _ => return Ok(()),
         }
-        self.counts.acts += 1;
+        self.acted();
         self.collect_webhooks();
         Ok(())
     }
@@ -259,7 +259,7 @@ impl Scene {
         if kind == OrderKind::Revoke {
             self.facts.revoked.insert(issue.id);
         }
-        self.counts.acts += 1;
+        self.acted();
         Ok(())
     }
 }

@@ -82,6 +82,7 @@ async fn build(seed: u64, hand: &Stagehand) -> Result<Scene, Fault> {
         letters: Vec::new(),
         fates: Vec::new(),
         planned: Vec::new(),
+        acted_at: began,
         tokens_back_at: None,
         facts: Facts::default(),
         issues: BTreeMap::new(),
@@ -263,7 +264,7 @@ impl Scene {
         if self.processes[0].running.is_none() {
             self.start(0).await?;
         }
-        self.counts.acts += 1;
+        self.acted();
         Ok(())
     }
 
@@ -271,7 +272,7 @@ impl Scene {
     async fn end(&mut self, chance: &mut Chance) -> Result<(), Fault> {
         self.heal().await?;
         self.pass(SignedDuration::from_hours(2), chance).await?;
-        self.counts.acts += 1;
+        self.acted();
         self.pass(QUIET, chance).await?;
         if self.broken.is_some() {
             return Ok(());
@@ -301,7 +302,7 @@ impl Scene {
         for (name, by) in waiting {
             self.closes(name, by);
         }
-        self.counts.acts += 1;
+        self.acted();
         self.collect_webhooks();
     }
 

@@ -70,6 +70,8 @@ pub(super) struct Scene {
     pub(super) letters: Vec<Letter>,
     pub(super) fates: Vec<Fate>,
     pub(super) planned: Vec<Planned>,
+    /// When somebody last did something.
+    pub(super) acted_at: Timestamp,
     /// Until then token access is switched off.
     pub(super) tokens_back_at: Option<Timestamp>,
     pub(super) facts: Facts,
@@ -181,7 +183,7 @@ impl Scene {
         }
         match running.swept {
             None => true,
-            Some((at, acts)) => self.counts.acts > acts && self.now().duration_since(at) >= SWEEP_EVERY,
+            Some(swept) => self.may_find_more(swept) && self.now().duration_since(swept.0) >= SWEEP_EVERY,
         }
     }
 
@@ -241,8 +243,21 @@ impl Scene {
     }
 
     fn next_sweep(&self, process: &Process) -> Option<Timestamp> {
-        let (at, acts) = process.running.as_ref()?.swept?;
-        if self.counts.acts > acts { at.checked_add(SWEEP_EVERY).ok() } else { None }
+        let swept = process.running.as_ref()?.swept?;
+        if self.may_find_more(swept) { swept.0.checked_add(SWEEP_EVERY).ok() } else { None }
+    }
+
+    /// Whether a sweep may find what the last one did not: somebody acted since, or GitLab's list did not yet show what
+    /// they had done. Others would change nothing, and there are a hundred thousand in a year.
+    fn may_find_more(&self, (at, acts): (Timestamp, u64)) -> bool {
+        let lag = SignedDuration::from_secs(self.sandbox.world.gitlab.list_lag_seconds);
+        self.counts.acts > acts || at <= self.acted_at.saturating_add(lag).unwrap_or(self.acted_at)
+    }
+
+    /// Somebody did something.
+    pub(super) fn acted(&mut self) {
+        self.counts.acts += 1;
+        self.acted_at = self.now();
     }
 
     /// Moves the clock; what was waiting for that time happens.

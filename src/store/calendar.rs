@@ -177,25 +177,44 @@ impl Store {
     /// Adds the end dates of what an earlier release, which knew no calendars, handed over and which has not ended. How
     /// many. A row that cannot be read hides no other.
     pub async fn add_missing_dates(&self) -> Result<u64, StoreError> {
-        let work = self.inner.writer.run(move |connection, now| {
-            Box::pin(async move {
-                let rows = query(
-                    "SELECT project_id, iid, record FROM requests
-                     WHERE phase IN ('active', 'ending') AND record IS NOT NULL ORDER BY project_id, iid",
-                );
-                let mut added = 0;
-                for row in rows.fetch_all(&mut *connection).await? {
-                    match Reading::new(&row, "requests").document("record") {
-                        Ok(Some(record)) => added += add_missing(connection, &record, now).await?,
-                        Ok(None) => {}
-                        Err(error) => tracing::error!(error = %error, "an end date is in no calendar"),
-                    }
-                }
-                Ok(added)
-            })
-        });
-        work.await
+        let (mut added, mut after) = (0, Some((i64::MIN, i64::MIN)));
+        while let Some(place) = after {
+            let page = self.inner.writer.run(move |connection, now| {
+                Box::pin(async move { add_missing_after(connection, place, now).await })
+            });
+            let (more, last) = page.await?;
+            (added, after) = (added + more, last);
+        }
+        Ok(added)
     }
+}
+
+/// The next few hundred: how many were added, and where the page after them begins. A transaction for each page, so that
+/// webhooks are written down in between.
+async fn add_missing_after(
+    connection: &mut Connection,
+    (project, iid): (i64, i64),
+    now: i64,
+) -> Result<(u64, Option<(i64, i64)>), StoreError> {
+    let rows = query(
+        "SELECT project_id, iid, record FROM requests
+         WHERE phase IN ('active', 'ending') AND record IS NOT NULL
+             AND (project_id > $1 OR (project_id = $1 AND iid > $2))
+         ORDER BY project_id, iid LIMIT 256",
+    );
+    let rows = rows.bind(project).bind(iid).fetch_all(&mut *connection).await?;
+    let (mut added, mut last) = (0, None);
+    for row in &rows {
+        let reading = Reading::new(row, "requests");
+        let key = reading.issue()?;
+        last = Some((key.project.0, key.iid));
+        match reading.document("record") {
+            Ok(Some(record)) => added += add_missing(connection, &record, now).await?,
+            Ok(None) => {}
+            Err(error) => tracing::error!(error = %error, "an end date is in no calendar"),
+        }
+    }
+    Ok((added, last))
 }
 
 /// Keeps the end date of a record, if it has one: in the transaction that changes the record.

@@ -8,6 +8,8 @@ use super::schema::{Schemas, without_nulls};
 pub(super) struct OpenApi {
     document: Value,
     schemas: Schemas,
+    /// Parameters that the document defines and no operation names: whoever wrote it forgot where they belong.
+    adrift: Vec<Value>,
 }
 
 /// An exchange with a path as the vendor has it.
@@ -27,7 +29,8 @@ struct Operation<'a> {
 impl OpenApi {
     pub(super) fn new(document: Value) -> Self {
         let schemas = Schemas::new(&document, "components", Draft::Draft4);
-        Self { document, schemas }
+        let adrift = adrift(&document);
+        Self { document, schemas, adrift }
     }
 
     /// `None`: no such operation is declared.
@@ -58,6 +61,7 @@ impl OpenApi {
             .filter_map(|place| place["parameters"].as_array())
             .flatten()
             .map(|parameter| self.resolved(parameter))
+            .chain(self.adrift.iter().filter(|one| one["required"] != true))
             .collect();
         let of = |place: &str, name: &str| {
             declared.iter().copied().find(|one| one["in"] == place && one["name"] == name)
@@ -154,6 +158,13 @@ impl OpenApi {
         let target = value["$ref"].as_str().and_then(|place| self.document.pointer(place.strip_prefix('#')?));
         target.map_or(value, |target| self.resolved(target))
     }
+}
+
+fn adrift(document: &Value) -> Vec<Value> {
+    let used = document["paths"].to_string();
+    let defined = document["components"]["parameters"].as_object().into_iter().flatten();
+    let unused = defined.filter(|(key, _)| !used.contains(&format!("\"#/components/parameters/{key}\"")));
+    unused.map(|(_, parameter)| parameter.clone()).collect()
 }
 
 /// What was sent. A form has texts alone: a truth in it is its word.
