@@ -146,7 +146,9 @@ fn example_in_full() -> String {
         let name = line.split(" = ").next().unwrap_or_default();
         line.contains(" = ") && name.chars().all(|one| one.is_ascii_lowercase() || one == '_')
     };
-    let is_table = |line: &str| line.starts_with("[directory.") && line.ends_with(']');
+    let is_table = |line: &str| {
+        (line.starts_with("[directory.") || line.starts_with("[[instances.")) && line.ends_with(']')
+    };
     let lines = EXAMPLE.lines().map(|line| match line.strip_prefix("# ") {
         Some(inside) if is_key(inside) || is_table(inside) => inside,
         _ => line,
