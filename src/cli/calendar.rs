@@ -94,7 +94,8 @@ async fn add(config: &Config, scope: Scope) -> Result<ExitStatus, Failure> {
     let feed = NewFeed { id: id.clone(), token_hash: token_hash(&token), scope, by: load::operator() };
     store.add_feed(feed).await?;
     say(format_args!(
-        "The calendar's address below the door's own, shown this once; `calendar revoke {id}` ends it:"
+        "Put your service's public address before this path, e.g. https://countersign.example.com/calendar/… It is shown \
+         only this once; `calendar revoke {id}` ends it:"
     ));
     data(format_args!("/calendar/{token}.ics"));
     Ok(ExitStatus::Done)

@@ -101,6 +101,10 @@ fn failure(error: HandError, order: &Order) -> Failure {
     match error {
         HandError::Live { url } => Failure::usage(format!("API token {id} is live by the ledger"))
             .hint(format!("its request is what ends: countersign revoke {url} --why …")),
+        HandError::Oauth { what, url } => {
+            Failure::usage(format!("{id} is {what}; only API tokens are switched off or renamed by hand"))
+                .hint(format!("its request is what ends: countersign revoke {url} --why …"))
+        }
         HandError::NotListed => Failure::usage(format!("no API token {id} is listed at {instance}"))
             .hint(format!("`countersign inventory --instance {instance}` shows what is there")),
         HandError::NotAllowed(why) => {

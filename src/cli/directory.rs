@@ -20,6 +20,10 @@ pub(super) async fn run(command: Command) -> Result<ExitStatus, Failure> {
     let Command::Forget { account, config } = command;
     let store = load::store(&load::config(&config)?).await?;
     let forgotten = store.forget_account(UserId(account)).await?;
+    if forgotten == 0 {
+        say(format_args!("Nothing is remembered of the account {account}: there was nothing to forget."));
+        return Ok(ExitStatus::Done);
+    }
     say("The next look takes the accounts as GitLab and the directory have them then, and remembers those.");
     data(format_args!("{forgotten} entries forgotten"));
     Ok(ExitStatus::Done)

@@ -24,7 +24,13 @@ pub(super) fn config(file: &ConfigFile) -> Result<Config, Failure> {
 }
 
 pub(super) fn config_at(path: &Path) -> Result<Config, Failure> {
-    Config::load(path, &Environment::of_process()).map_err(|faults| Failure::usage(faults.to_string()))
+    Config::load(path, &Environment::of_process()).map_err(|faults| {
+        let failure = Failure::usage(faults.to_string());
+        match path.try_exists() {
+            Ok(false) => failure.hint("start from deploy/config.example.toml, or name one with --config"),
+            _ => failure,
+        }
+    })
 }
 
 /// The real world.
@@ -111,9 +117,27 @@ pub(super) fn why(text: &str) -> Result<String, Failure> {
     }
 }
 
-/// The account the command runs under, as the operating system tells it: part of the evidence, not of a decision.
+/// Who runs the command, as the environment has it: whoever runs it can set that to anything. So it is a note in the
+/// audit chain, and decides nothing.
 pub(super) fn operator() -> String {
-    let environment = Environment::of_process();
-    let name = ["SUDO_USER", "USER", "LOGNAME"].iter().find_map(|name| environment.get(name));
+    operator_in(&Environment::of_process())
+}
+
+fn operator_in(environment: &Environment) -> String {
+    let names = ["SUDO_USER", "USER", "LOGNAME"].iter().filter_map(|name| environment.get(name));
+    let name = names.map(str::trim).find(|name| !name.is_empty());
     format!("command line ({})", name.unwrap_or("unknown account"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_operator_is_the_first_account_that_has_a_name() {
+        let named = |pairs: &[(&str, &str)]| operator_in(&Environment::from_pairs(pairs.iter().copied()));
+        assert_eq!(named(&[("SUDO_USER", ""), ("USER", " "), ("LOGNAME", "kim")]), "command line (kim)");
+        assert_eq!(named(&[("SUDO_USER", "robin"), ("USER", "root")]), "command line (robin)");
+        assert_eq!(named(&[("USER", "")]), "command line (unknown account)");
+    }
 }

@@ -5,12 +5,15 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use super::output::{ExitStatus, Failure, data, say};
 use super::{ConfigFile, issue, load};
 use crate::domain::ids::IssueKey;
 use crate::domain::phase::Phase;
 use crate::domain::record::Attempt;
 use crate::domain::snapshot::OrderKind;
+use crate::domain::text;
 use crate::reconcile::Worker;
 use crate::service::Service;
 use crate::store::{NewOrder, Store};
@@ -52,16 +55,30 @@ pub(super) async fn run(kind: OrderKind, arguments: Arguments) -> Result<ExitSta
     order(&service, (key, kind), why).await
 }
 
-/// Writes an order down and carries it out.
+/// Writes an order down and carries it out, unless all of it has ended already.
 pub(super) async fn order(
     service: &Service,
     (key, kind): (IssueKey, OrderKind),
     why: String,
 ) -> Result<ExitStatus, Failure> {
+    if kind == OrderKind::Revoke
+        && let Some(since) = ended(service.context.store(), key).await?
+    {
+        say(format_args!("{key} ended on {} already; nothing was changed.", text::time(since)));
+        return Ok(ExitStatus::Done);
+    }
     let order = NewOrder { key, kind, why, by: load::operator() };
     service.context.store().give_order(order).await?;
     say("The order is written down.");
     carry_out(service, key, kind).await
+}
+
+/// Since when nothing is left that an order could end.
+async fn ended(store: &Store, key: IssueKey) -> Result<Option<Timestamp>, Failure> {
+    let record = store.request(key).await?.and_then(|request| request.record);
+    let Some(Phase::Ended { since, .. }) = record.map(|record| record.phase) else { return Ok(None) };
+    let unsettled = store.attempts(key).await?.iter().any(Attempt::is_unsettled);
+    Ok((!unsettled).then_some(since))
 }
 
 async fn carry_out(service: &Service, key: IssueKey, kind: OrderKind) -> Result<ExitStatus, Failure> {
@@ -96,11 +113,16 @@ async fn outcome(store: &Store, key: IssueKey, kind: OrderKind) -> Result<Option
         return Ok(Some(format!("{}\t{}", record.phase.key(), record.url)));
     }
     let attempts = store.attempts(key).await?;
-    let mut unsettled = attempts.iter().filter(|attempt| attempt.is_unsettled()).peekable();
+    let unsettled: Vec<&Attempt> = attempts.iter().filter(|attempt| attempt.is_unsettled()).collect();
+    if unsettled.is_empty() {
+        let settled = !matches!(record.phase, Phase::Ending { .. });
+        return Ok(settled.then(|| format!("{}\t{}", record.phase.key(), record.url)));
+    }
     // Switched off is what was asked for; that it is deleted later is the service's.
-    let switched_off =
-        unsettled.peek().is_some() && unsettled.all(|attempt| attempt.switched_off_at.is_some());
-    let settled =
-        !attempts.iter().any(Attempt::is_unsettled) && !matches!(record.phase, Phase::Ending { .. });
-    Ok((settled || switched_off).then(|| format!("{}\t{}", record.phase.key(), record.url)))
+    if unsettled.iter().any(|attempt| attempt.switched_off_at.is_none()) {
+        return Ok(None);
+    }
+    let deleted = unsettled.iter().filter_map(|attempt| attempt.not_before).max();
+    let deleted = deleted.map(|at| at.strftime(", deleted on %Y-%m-%d").to_string()).unwrap_or_default();
+    Ok(Some(format!("switched off{deleted}\t{}", record.url)))
 }

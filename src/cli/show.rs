@@ -35,7 +35,11 @@ async fn all(store: &Store) -> Result<(), Failure> {
 async fn one(store: &Store, text: &str) -> Result<(), Failure> {
     let key = issue::find(store, text).await?;
     let request = store.request(key).await?.filter(|request| request.record.is_some());
-    let request = request.ok_or_else(|| Failure::usage(format!("{key} is no request that was seen")))?;
+    let request = request.ok_or_else(|| {
+        Failure::usage(format!("{key} has not been seen as a request")).hint(
+            "`countersign show` lists those that have; an issue older than `setup` needs `countersign adopt`",
+        )
+    })?;
     if let Some(record) = &request.record {
         describe(&request, record);
     }

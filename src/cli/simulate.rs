@@ -20,7 +20,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
     /// How many histories.
-    #[arg(long, value_name = "M", default_value_t = 200)]
+    #[arg(long, value_name = "M", default_value_t = 200, value_parser = clap::value_parser!(u64).range(1..))]
     histories: u64,
     /// Play only this one, and tell everything that happens in it.
     #[arg(long, value_name = "K")]
@@ -53,6 +53,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<ExitStatus, Failure> {
         histories: arguments.history.map_or(arguments.histories, |_| 1),
         threads: arguments.threads.unwrap_or_else(threads),
         shrink: !arguments.no_shrink,
+        traced: arguments.history.is_some(),
     };
     let played = tokio::task::spawn_blocking(move || play(&options)).await;
     let report = played.map_err(|error| Failure::unavailable("the simulation", &error))?;
@@ -93,6 +94,7 @@ fn tell(report: &Report, arguments: &Arguments) {
             "Again, with everything that happens: countersign simulate --seed {seed} --history {history}{plant}"
         ));
     } else {
+        report.trace.iter().for_each(say);
         say(format_args!(
             "Every promise was kept in {} histories: {} calls, {} faults, {} kills, {} credentials, {} of them handed over.",
             counts.histories,

@@ -27,7 +27,8 @@ const SHOWN: usize = 12;
 /// Arguments of `whose`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// The beginning that Zendesk shows (at most 12 letters), or a fingerprint (at least its first 16 digits).
+    /// The beginning that Zendesk shows (4 to 12 letters), a fingerprint (at least its first 16 digits), or an OAuth
+    /// client's identifier (`countersign_…`). A whole secret never goes here: use --stdin.
     #[arg(value_name = "PREFIX-OR-FINGERPRINT", required_unless_present = "stdin", conflicts_with = "stdin")]
     text: Option<String>,
     /// Read a whole secret from standard input. It is not kept and not shown.
@@ -76,8 +77,13 @@ fn only(traces: &[Trace]) -> Result<IssueKey, Failure> {
 pub fn by_text(text: &str) -> Result<Leaked, Failure> {
     let text = text.trim().trim_end_matches(['…', '.', '*']);
     let hexadecimal = text.chars().all(|digit| digit.is_ascii_hexdigit());
+    if text.starts_with("countersign_") {
+        // No secret: Zendesk shows it to every admin, and Slack's message has it beside the secret.
+        return Ok(Leaked::identifier(text));
+    }
     match text.chars().count() {
-        0..SHORTEST => Err(Failure::usage(format!("at least {SHORTEST} letters are needed"))),
+        0..SHORTEST => Err(Failure::usage(format!("at least {SHORTEST} letters are needed"))
+            .hint("a whole secret can be looked up with --stdin, which leaves no trace of it")),
         SHORTEST..=SHOWN => Ok(Leaked::beginning(text)),
         16..=64 if hexadecimal => Ok(Leaked::fingerprint(&text.to_ascii_lowercase())),
         _ => Err(Failure::usage("that looks like a whole secret, and now it is in your shell's history")
@@ -108,13 +114,17 @@ pub async fn tell(context: &Context, leaked: &Leaked) -> Result<Vec<Trace>, Fail
             .hint("what was issued before fingerprints were kept is known by its beginning alone, while Zendesk lists it"));
     }
     for one in &found.traces {
-        data(describe(context, one).await);
+        let by = match one.exact {
+            true if leaked.is_identifier() => "its identifier",
+            true => "its fingerprint",
+            false => "its beginning alone: others may begin alike",
+        };
+        data(describe(context, one, by).await);
     }
     Ok(found.traces)
 }
 
-async fn describe(context: &Context, one: &Trace) -> String {
-    let by = if one.exact { "its fingerprint" } else { "its beginning alone: others may begin alike" };
+async fn describe(context: &Context, one: &Trace, by: &str) -> String {
     let used = match one.last_use {
         Some(LastUse::At(at)) => text::time(at),
         Some(LastUse::Never) => "never".to_owned(),

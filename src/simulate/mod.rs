@@ -62,6 +62,8 @@ pub struct Options {
     pub threads: usize,
     /// Whether a failing history is made as short as it can be.
     pub shrink: bool,
+    /// Whether what happens is kept, to be read.
+    pub traced: bool,
 }
 
 /// What came of it.
@@ -73,6 +75,8 @@ pub struct Report {
     pub digest: String,
     /// The first history that broke a promise.
     pub failure: Option<Failure>,
+    /// What happened in the histories that kept theirs, line by line, where that was asked for.
+    pub trace: Vec<String>,
 }
 
 /// A history that broke a promise.
@@ -168,23 +172,24 @@ impl Shared<'_> {
         let runtime =
             runtime.expect("an operating system that gives no threads cannot run this program at all");
         let folder = self.folder.join(number.to_string());
-        let hand = Stagehand { folder, log: log.clone(), kept: false };
+        let hand = Stagehand { folder, log: log.clone(), kept: self.options.traced };
         runtime.block_on(work(mixed(self.options.seed, number), hand))
     }
 
     fn report(&self) -> Result<Report, Stuck> {
         let outcomes = std::mem::take(&mut *self.outcomes.lock().unwrap_or_else(PoisonError::into_inner));
-        let (mut counts, mut digest) = (Counts::default(), 0);
+        let (mut counts, mut digest, mut trace) = (Counts::default(), 0, Vec::new());
         for (history, outcome) in outcomes {
             let outcome = outcome.map_err(|why| Stuck { history, why })?;
             counts.add(&outcome.counts);
             digest = mixed(digest, outcome.digest);
             if let Some(broken) = outcome.broken {
                 let failure = Some(self.explain(history, broken)?);
-                return Ok(Report { counts, digest: format!("{digest:016x}"), failure });
+                return Ok(Report { counts, digest: format!("{digest:016x}"), failure, trace });
             }
+            trace.extend(outcome.lines);
         }
-        Ok(Report { counts, digest: format!("{digest:016x}"), failure: None })
+        Ok(Report { counts, digest: format!("{digest:016x}"), failure: None, trace })
     }
 
     /// The shortest history that breaks the same promise, and its trace.

@@ -79,6 +79,7 @@ async fn a_calendar_shows_the_end_date_and_that_it_was_cancelled() {
     house.orders(iid, OrderKind::Revoke).await;
     let (cancelled, _) = fetched(&house, &address).await;
     assert_eq!(read(&python, &cancelled), expected("CANCELLED", 1, "2026-12-02T09:01:30+00:00"));
+    says(&cancelled, "DESCRIPTION:It ended early\\, on 2026-12-02 09:01 UTC.");
     house.leave().await;
 }
 

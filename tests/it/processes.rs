@@ -258,3 +258,49 @@ async fn t20_an_ending_that_fails_is_alarmed_from_the_third_time_on_and_told_in_
     town.comment_says(iid, "Access request: Ended").await;
     assert_eq!(town.works(&secret_in(&message)).await, 401);
 }
+
+#[tokio::test]
+async fn what_there_is_nothing_to_do_about_is_said_and_nothing_is_changed() {
+    let town = Town::build_with("1", |_| {}).await;
+    town.set_up();
+    let (plain, _) = town.opens("We need more chairs.").await;
+    let (_, url, _) = town.hands_over(&filled_in()).await;
+    done(&town.command(&["revoke", &url, "--why", "no longer needed"]));
+    let refused = |arguments: &[&str], words: &str| {
+        let output = town.command(arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        says(&text(&output.stderr), words);
+    };
+    let before = town.chain();
+    let again = town.command(&["revoke", &url, "--why", "to be sure"]);
+    assert_eq!(done(&again), "");
+    says(&text(&again.stderr), " already; nothing was changed.");
+    refused(&["adopt", "9999"], "#9999 does not exist or is hidden from us; nothing was adopted");
+    refused(&["adopt", &plain.to_string()], "does not carry the template's marker line; nothing was adopted");
+    refused(&["show", "9999"], "#9999 has not been seen as a request");
+    let orders =
+        |chain: &str| chain.lines().filter(|line| line.contains("order") || line.contains("adopted")).count();
+    assert_eq!(orders(&town.chain()), orders(&before));
+    let adopted = town.command(&["adopt", "--all"]);
+    assert_eq!(done(&adopted), "0 comments taken over\n");
+    says(&text(&adopted.stderr), "there was nothing to do");
+    let forgotten = town.command(&["directory", "forget", "999"]);
+    assert_eq!(done(&forgotten), "");
+    says(&text(&forgotten.stderr), "there was nothing to forget");
+}
+
+#[tokio::test]
+async fn a_revoked_api_token_is_told_to_be_switched_off_and_when_it_is_deleted() {
+    let week =
+        |config: &mut String| *config = config.replace("delete_after_days = 0", "delete_after_days = 7");
+    let town = Town::build_with("1", week).await;
+    town.set_up();
+    let (iid, url, message) = town.hands_over(&filled_in()).await;
+    let told = done(&town.command(&["revoke", &url, "--why", "no longer needed"]));
+    let (words, address) = told.trim().split_once('\t').unwrap();
+    let day: jiff::civil::Date = words.strip_prefix("switched off, deleted on ").unwrap().parse().unwrap();
+    assert_eq!(address, url);
+    assert_eq!(town.works(&secret_in(&message)).await, 401);
+    let comment = town.comment_says(iid, "was switched off on").await;
+    says(&comment, &format!("is deleted on {day} "));
+}

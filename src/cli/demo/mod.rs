@@ -66,16 +66,18 @@ pub(super) async fn run(arguments: Arguments) -> Result<ExitStatus, Failure> {
     };
     let story = Story { stage: &stage, pause };
     let told = tokio::select! {
-        told = story.tell(arguments.broken.map(Vendor::from)) => told,
-        () = stop.cancelled() => Ok(ExitStatus::NotTrue),
+        told = story.tell(arguments.broken.map(Vendor::from)) => told.map(Some),
+        () = stop.cancelled() => Ok(None),
     };
-    let keep_open = !arguments.once && told.is_ok() && !stop.is_cancelled();
-    if keep_open {
-        for line in stage.where_to_look() {
+    if let Ok(Some(request)) = &told
+        && !arguments.once
+        && !stop.is_cancelled()
+    {
+        for line in stage.where_to_look(request) {
             data(line);
         }
         stop.cancelled().await;
     }
     stage.clear().await;
-    told
+    told.map(|told| if told.is_some() { ExitStatus::Done } else { ExitStatus::NotTrue })
 }

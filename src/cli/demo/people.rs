@@ -38,6 +38,11 @@ pub(super) struct Place {
 }
 
 impl Place {
+    /// As people name the issue within its project.
+    pub(super) fn number(self) -> String {
+        self.iid.to_string()
+    }
+
     fn path(self, rest: &str) -> String {
         format!("/gitlab/api/v4/projects/{}/issues/{}{rest}", self.project, self.iid)
     }

@@ -105,7 +105,7 @@ impl Stage {
     }
 
     /// What to try next, for people who keep the demo open.
-    pub(super) fn where_to_look(&self) -> Vec<String> {
+    pub(super) fn where_to_look(&self, request: &str) -> Vec<String> {
         let base = self.sandbox.base_url();
         let home = self.folder.display();
         vec![
@@ -117,7 +117,7 @@ impl Stage {
                 "  the requests                              countersign show --config {home}/countersign.toml"
             ),
             format!(
-                "  one request and its history               countersign show 1 --config {home}/countersign.toml"
+                "  one request and its history               countersign show {request} --config {home}/countersign.toml"
             ),
             format!(
                 "  GitLab, Zendesk, Slack                    {base}/gitlab  {base}/zendesk/global  {base}/slack/api"

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::people::{Person, Place};
 use super::stage::Stage;
-use crate::cli::output::{ExitStatus, Failure, data};
+use crate::cli::output::{Failure, data};
 use crate::domain::comment::unsealed;
 use crate::domain::snapshot::Vendor;
 
@@ -34,18 +34,18 @@ struct Request {
 }
 
 impl Story<'_> {
-    /// Tells it. `Done` only if everything was seen to be as it should.
-    pub(super) async fn tell(&self, broken: Option<Vendor>) -> Result<ExitStatus, Failure> {
+    /// Tells it; the number, and only if everything was seen to be as it should.
+    pub(super) async fn tell(&self, broken: Option<Vendor>) -> Result<String, Failure> {
         let request = self.opened().await?;
         self.wrong_hands(&request).await?;
         self.manager_approves(&request).await?;
         if let Some(vendor) = broken {
-            return self.told_of_trouble(&request, vendor).await;
+            return Err(self.told_of_trouble(&request, vendor).await?);
         }
         let secret = self.provisioner_approves(&request).await?;
         self.ends(&request, &secret).await?;
         data("\nThe story came true.");
-        Ok(ExitStatus::Done)
+        Ok(request.place.number())
     }
 
     async fn step(&self, words: &str) {
@@ -137,7 +137,7 @@ impl Story<'_> {
         self.must_work(secret, false).await
     }
 
-    async fn told_of_trouble(&self, request: &Request, vendor: Vendor) -> Result<ExitStatus, Failure> {
+    async fn told_of_trouble(&self, request: &Request, vendor: Vendor) -> Result<Failure, Failure> {
         self.step(&format!("from now on {vendor} refuses")).await;
         let (fault, expected) = trouble(vendor);
         self.stage.break_vendor(fault).await?;
@@ -159,7 +159,7 @@ impl Story<'_> {
             request.requester.username,
             u8::from(message.is_some())
         ));
-        Err(Failure::not_true(format!("\nThe story did not come true: {vendor} refused, as you asked.")))
+        Ok(Failure::not_true(format!("\nThe story did not come true: {vendor} refused, as you asked.")))
     }
 
     /// A label within two seconds of the description's last edit would not count; people are slower than that.

@@ -19,6 +19,7 @@ use super::ids::UserId;
 use super::phase::{Closing, Phase};
 use super::plan::Status;
 use super::record::{Attempt, AttemptState, Bound, Record, Refusal, RefusalReason, Slot};
+use super::snapshot::Doubt;
 use super::terms::Terms;
 use super::text;
 
@@ -108,10 +109,19 @@ fn steps(body: &mut String, view: &View<'_>) {
     if matches!(record.phase, Phase::New | Phase::Refused { .. }) {
         return;
     }
-    let form = if record.faults.is_empty() {
-        "✓ complete".to_owned()
-    } else {
-        "✗ needs a correction".to_owned()
+    let unknown = record.doubts.iter().find_map(|doubt| match doubt {
+        Doubt::UnknownRequester { text } => Some(text),
+        _ => None,
+    });
+    let form = match unknown {
+        _ if !record.faults.is_empty() => "✗ needs a correction".to_owned(),
+        Some(text) => format!(
+            "✗ needs a correction: **{}** says {}; expected: a GitLab @username or e-mail address of somebody in the \
+             directory",
+            view.title(super::form::Field::Requester),
+            text::quote(text)
+        ),
+        None => "✓ complete".to_owned(),
     };
     let _ = writeln!(body, "1. **Form**: {form}");
     let _ = writeln!(body, "1. **Manager**: {}", approval(&record.manager));

@@ -37,6 +37,14 @@ pub enum HandError {
     /// No such credential is listed.
     #[error("no API token with that id is listed at this instance")]
     NotListed,
+    /// No such API token is listed; the ledger has that id as an OAuth credential.
+    #[error("it is {what}, and no API token")]
+    Oauth {
+        /// "an OAuth client" or "an OAuth access token".
+        what: &'static str,
+        /// Its issue.
+        url: String,
+    },
     /// The rules forbid it.
     #[error("{0}")]
     NotAllowed(#[from] NotAllowed),
@@ -74,11 +82,22 @@ fn zendesk<'c>(context: &'c Context, wanted: &Wanted<'_>) -> Result<&'c Zendesk,
 
 async fn look(context: &Context, wanted: &Wanted<'_>, kind: ListedKind) -> Result<Before, HandError> {
     let ledger = Ledger::read(context, &wanted.instance.key).await?;
-    let listed =
-        find(zendesk(context, wanted)?, kind, wanted.credential).await?.ok_or(HandError::NotListed)?;
+    let listed = find(zendesk(context, wanted)?, kind, wanted.credential).await?;
+    let listed = listed.ok_or_else(|| not_listed(&ledger, kind, wanted.credential))?;
     let known = ledger.of(&listed);
     let pending = ledger.is_pending(&listed);
     Ok(Before { listed, known, standards: standards(context, wanted.instance).await?, pending })
+}
+
+/// Ids are of a kind each, so that of a client is easily taken for a token's.
+fn not_listed(ledger: &Ledger, kind: ListedKind, id: CredentialId) -> HandError {
+    let oauth =
+        [(ListedKind::OauthClient, "an OAuth client"), (ListedKind::OauthToken, "an OAuth access token")];
+    let mut known = oauth.into_iter().filter_map(|(other, what)| Some((what, ledger.find(other, id)?)));
+    match known.next().filter(|_| kind == ListedKind::ApiToken) {
+        Some((what, known)) => HandError::Oauth { what, url: known.url.clone() },
+        None => HandError::NotListed,
+    }
 }
 
 async fn find(zendesk: &Zendesk, kind: ListedKind, id: CredentialId) -> Result<Option<Listed>, VendorError> {

@@ -22,6 +22,7 @@ pub struct Leaked {
     beginning: Option<String>,
     fingerprint: Option<String>,
     secret: Option<Zeroizing<String>>,
+    identifier: Option<String>,
 }
 
 impl std::fmt::Debug for Leaked {
@@ -33,19 +34,33 @@ impl std::fmt::Debug for Leaked {
 impl Leaked {
     /// By its first letters.
     pub fn beginning(text: &str) -> Self {
-        Self { beginning: Some(text.to_owned()), fingerprint: None, secret: None }
+        Self { beginning: Some(text.to_owned()), ..Self::nothing() }
     }
 
     /// By its fingerprint, or the beginning of that.
     pub fn fingerprint(text: &str) -> Self {
-        Self { beginning: None, fingerprint: Some(text.to_owned()), secret: None }
+        Self { fingerprint: Some(text.to_owned()), ..Self::nothing() }
+    }
+
+    /// By an OAuth client's identifier, which is no secret.
+    pub fn identifier(text: &str) -> Self {
+        Self { identifier: Some(text.to_owned()), ..Self::nothing() }
+    }
+
+    /// Whether it is looked for by an identifier.
+    pub fn is_identifier(&self) -> bool {
+        self.identifier.is_some()
+    }
+
+    fn nothing() -> Self {
+        Self { beginning: None, fingerprint: None, secret: None, identifier: None }
     }
 
     /// By the whole of it.
     pub fn secret(text: &str) -> Self {
         let beginning = text.chars().take(VISIBLE).collect();
         let secret = Some(Zeroizing::new(text.to_owned()));
-        Self { beginning: Some(beginning), fingerprint: None, secret }
+        Self { beginning: Some(beginning), secret, ..Self::nothing() }
     }
 }
 
@@ -79,7 +94,7 @@ pub enum Owned {
 pub struct Trace {
     /// Whose it is.
     pub owned: Owned,
-    /// By its fingerprint, and not by its beginning alone.
+    /// By its fingerprint or identifier, and not by its beginning alone.
     pub exact: bool,
     /// Its last use; `None`: Zendesk does not list it.
     pub last_use: Option<LastUse>,
@@ -97,6 +112,10 @@ pub struct Traced {
 /// Looks for it. A fingerprint that is known ends the search.
 pub async fn trace(context: &Context, leaked: &Leaked) -> Result<Traced, StoreError> {
     let mut traced = Traced::default();
+    if let Some(identifier) = &leaked.identifier {
+        by_identifier(context, identifier, &mut traced).await?;
+        return Ok(traced);
+    }
     let listed = listings(context, &mut traced).await;
     let whole = leaked.secret.as_ref().map(|secret| context.store.fingerprint(secret));
     if let Some(fingerprint) = whole.as_ref().or(leaked.fingerprint.as_ref()) {
@@ -125,6 +144,21 @@ async fn listings(context: &Context, traced: &mut Traced) -> Vec<(String, Listed
         }
     }
     all
+}
+
+/// The ledger alone knows: the nonce in an identifier is ours.
+async fn by_identifier(context: &Context, identifier: &str, traced: &mut Traced) -> Result<(), StoreError> {
+    let mut found = Vec::new();
+    let each = |key, _: &Record, attempt: Attempt| {
+        if attempt.identifier.as_deref() == Some(identifier) {
+            found.push((key, attempt.number));
+        }
+    };
+    context.store.each_attempt(each).await?;
+    for one in found {
+        add(context, traced, (one, true), &[]).await?;
+    }
+    Ok(())
 }
 
 async fn by_beginning(
@@ -187,8 +221,10 @@ async fn add(
     let record = context.store.request(key).await?.and_then(|request| request.record);
     let attempt = context.store.attempts(key).await?.into_iter().find(|attempt| attempt.number == number);
     let (Some(record), Some(attempt)) = (record, attempt) else { return Ok(()) };
+    // What is listed are API tokens; an OAuth client may have the same id.
     let seen = listed
         .iter()
+        .filter(|_| !attempt.kind.is_oauth())
         .find(|(instance, one)| *instance == attempt.instance && Some(one.id) == attempt.credential);
     let last_use = seen.map(|(_, one)| one.last_use);
     let owned = Owned::Ours { key, record: Box::new(record), attempt: Box::new(attempt) };

@@ -1,7 +1,7 @@
 //! The end of an API token: deactivate, see it inactive; delete, see it gone.
 //!
 //! Zendesk deletes no active token. The deactivation is what stops its holder; the rest is tidying up, and proof. So
-//! the deletion may wait for some days after an end, in which a mistake can be undone.
+//! the deletion may wait for some days after an end, in which Zendesk still shows what it was.
 
 use jiff::{SignedDuration, Timestamp};
 

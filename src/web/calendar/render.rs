@@ -33,13 +33,19 @@ pub(super) fn render(scope: &Scope, dates: &[ShownDate]) -> String {
 
 fn event(shown: &ShownDate) -> Event {
     let (date, changed) = (&shown.date, utc(shown.changed_at));
+    // The change is its ending: nothing of a cancelled date changes any more.
+    let what = if date.cancelled {
+        format!("It ended early, on {}.", utc_text(shown.changed_at))
+    } else {
+        format!("It is taken away at {}.", utc_text(date.ends_at))
+    };
     let mut event = Event::new();
     let mut day = Property::new("DTSTART", date.last_day.replace('-', ""));
     day.add_parameter("VALUE", "DATE");
     event
         .uid(&date.uid)
         .summary(&date.summary)
-        .description(&format!("It is taken away at {}. Request: {}", utc_text(date.ends_at), date.url))
+        .description(&format!("{what} Request: {}", date.url))
         .url(&date.url)
         .append_property(day)
         .add_property("DTSTAMP", &changed)
@@ -116,7 +122,7 @@ mod tests {
         END:VEVENT
         BEGIN:VEVENT
         CLASS:PRIVATE
-        DESCRIPTION:It is taken away at 2027-01-01 00:00 UTC. Request: https://gitl
+        DESCRIPTION:It ended early\, on 2026-12-01 09:01 UTC. Request: https://gitl
          ab.example/groupgroupgroupgroupgroupgroupgroupgroupgroupgroupgroupgroup/-/
          issues/7
         DTSTAMP:20261201T090100Z

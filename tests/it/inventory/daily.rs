@@ -22,7 +22,7 @@ impl House {
         (run.document, told)
     }
 
-    async fn whose(&self, leaked: &Leaked) -> Result<Vec<Trace>, Failure> {
+    pub(crate) async fn whose(&self, leaked: &Leaked) -> Result<Vec<Trace>, Failure> {
         tell(&self.service().context, leaked).await
     }
 }

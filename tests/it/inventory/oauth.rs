@@ -2,7 +2,10 @@
 
 use countersign::cli::ExitStatus;
 use countersign::cli::inventory::Format;
+use countersign::cli::whose::by_text;
+use countersign::domain::inventory::deeds::Deed;
 use countersign::domain::snapshot::OrderKind;
+use countersign::reconcile::inventory::{Owned, Trace};
 use insta::assert_snapshot;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
@@ -196,5 +199,26 @@ async fn clients_that_cannot_be_read_leave_their_tokens_unknown_too() {
     says(&text, "OAuth tokens: 0, and not all could be read");
     assert!(!summaries[0].findings.contains_key(&countersign::domain::inventory::Finding::Missing));
     house.heal().await;
+    house.leave().await;
+}
+
+#[tokio::test]
+async fn an_oauth_client_is_found_by_its_identifier_and_is_not_switched_off_as_an_api_token() {
+    let house = House::open().await;
+    let iid = house.approved_form(&Form::oauth_client()).await;
+    house.approved_form(&Form::oauth_client()).await;
+    let attempts = house.service().context.store().attempts(House::key(iid)).await.unwrap();
+    let identifier = attempts[0].identifier.clone().unwrap();
+    let found = house.whose(&by_text(&identifier).unwrap()).await.unwrap();
+    let [Trace { owned: Owned::Ours { key, .. }, exact: true, .. }] = found.as_slice() else {
+        panic!("{found:#?}")
+    };
+    assert_eq!(*key, House::key(iid));
+    let nobodys = house.whose(&by_text("countersign_0").unwrap()).await.unwrap_err();
+    assert_eq!(nobodys.status, ExitStatus::NotTrue);
+    let id = json!(attempts[0].credential.unwrap().0);
+    let refused = house.hand_refused(&id, Deed::Deactivate).await;
+    says(&refused, &format!("{id} is an OAuth client; only API tokens are switched off"));
+    says(&refused, &format!("countersign revoke {}", house.url(iid).await));
     house.leave().await;
 }

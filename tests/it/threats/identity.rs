@@ -127,6 +127,7 @@ async fn t07h_a_requester_who_cannot_be_told_for_certain_gets_nothing() {
         house.manager_approves(iid).await;
         house.provisioner_approves(iid).await;
         house.stopped(iid, found).await;
+        house.says(iid, "**Form**: ✗ needs a correction: **Requester** says `").await;
     }
     house.leave().await;
 }
