@@ -74,9 +74,9 @@ pub struct Record {
     pub attempt_floor: u32,
     /// Our comment.
     pub note: Option<StatusNote>,
-    /// When a comment was asked for of which GitLab did not tell what became of it. It may still come.
+    /// A comment that was asked for and of which GitLab did not tell what became of it. It may still come.
     #[serde(default)]
-    pub note_asked_at: Option<Timestamp>,
+    pub note_asked: Option<AskedNote>,
 }
 
 /// Somebody was reminded, or called in.
@@ -244,15 +244,38 @@ pub struct StatusNote {
     pub asked: Option<String>,
 }
 
+/// A new comment that GitLab was asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AskedNote {
+    /// First when.
+    pub at: Timestamp,
+    /// Hashes of what it was to be, of each time, the last first.
+    pub hashes: Vec<String>,
+}
+
 impl StatusNote {
     /// As GitLab told that it is.
     pub fn told(id: NoteId, written: String) -> Self {
         Self { id, written: Some(written), asked: None }
     }
 
-    /// Whether a comment of this hash is one that we wrote there. Unknown what we wrote: then it is.
+    /// Whether a comment of this hash is one that we wrote there.
     pub fn is_ours(&self, hash: &str) -> bool {
-        self.written.as_deref().is_none_or(|written| written == hash) || self.asked.as_deref() == Some(hash)
+        [&self.written, &self.asked].into_iter().any(|known| known.as_deref() == Some(hash))
+    }
+}
+
+impl Record {
+    /// Whether our comment, that is this one now, is none that we wrote. Another than the one we keep is ours only as one
+    /// that we asked for without an answer.
+    pub fn is_strange(&self, id: NoteId, hash: &str) -> bool {
+        let asked = self.note_asked.as_ref();
+        let is_asked = asked.is_some_and(|asked| asked.hashes.iter().any(|one| one == hash));
+        match &self.note {
+            Some(note) if note.id == id => !note.is_ours(hash),
+            Some(_) => !is_asked,
+            None => asked.is_some() && !is_asked,
+        }
     }
 }
 

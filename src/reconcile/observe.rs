@@ -205,15 +205,13 @@ async fn look(context: &Context, snapshot: &mut Snapshot) -> Result<Notes, Vendo
     Ok(notes)
 }
 
-/// Whether our comment is not what we last wrote. One that we find instead of it is another: what it says now need not
-/// be what we wrote there.
+/// Whether our comment is not what we wrote: changed, taken away, or another in its place.
 fn is_changed(snapshot: &Snapshot, comment: &Comment) -> bool {
-    let stored = snapshot.record.as_ref().and_then(|record| record.note.as_ref());
-    match (stored, comment) {
-        (Some(stored), Comment::Found { id, body }) => {
-            *id != stored.id || !stored.is_ours(&fingerprint(body))
-        }
-        _ => false,
+    let Some(record) = &snapshot.record else { return false };
+    match comment {
+        Comment::Found { id, body } => record.is_strange(*id, &fingerprint(body)),
+        Comment::Missing => record.note.is_some(),
+        Comment::Unknown => false,
     }
 }
 

@@ -180,7 +180,7 @@ impl Reader<'_> {
     async fn notes(&self, care: Care) -> Result<Notes, VendorError> {
         let record = self.snapshot.record.as_ref();
         let stored = record.and_then(|record| record.note.as_ref()).map(|note| note.id);
-        let alone = record.is_none_or(|record| record.note_asked_at.is_none());
+        let alone = record.is_none_or(|record| record.note_asked.is_none());
         if let Some(id) = stored.filter(|_| care == Care::Little && alone) {
             match self.context.gitlab.note(self.snapshot.key, id).await {
                 Ok(note) => {

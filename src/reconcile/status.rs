@@ -8,7 +8,7 @@ use crate::domain::comment::{Seal, View, fingerprint, render, sealed, unsealed};
 use crate::domain::ids::NoteId;
 use crate::domain::observed::Note;
 use crate::domain::plan::Status;
-use crate::domain::record::StatusNote;
+use crate::domain::record::{AskedNote, StatusNote};
 use crate::domain::snapshot::IssueView;
 use crate::planted::{self, Bug};
 use crate::store::StoreError;
@@ -16,6 +16,9 @@ use crate::vendors::VendorError;
 
 /// A comment that GitLab was asked for without an answer may come for so long.
 const MAY_STILL_COME: SignedDuration = SignedDuration::from_mins(10);
+
+/// So many earlier askings are remembered.
+const ASKED: usize = 15;
 
 /// Writes the comment if it does not say what it should. A failure is left to the next look.
 pub(super) async fn write(
@@ -29,31 +32,39 @@ pub(super) async fn write(
     take_back_what_is_extra(work, seen).await;
     let body = body(work, seen, status);
     match &seen.comment {
-        Comment::Found { body: present, id } if unsealed(present) == body => {
+        Comment::Found { body: present, id } if unsealed(present) == body && may_stay(seen) => {
             forget_what_never_came(work, seen);
             keep(work, StatusNote::told(*id, fingerprint(present))).await
         }
-        Comment::Found { id, .. } if !planted::is(Bug::NewComments) => {
+        Comment::Found { id, body: present } if !planted::is(Bug::NewComments) => {
             forget_what_never_came(work, seen);
-            edit(work, *id, &body).await
+            let ours = !seen.snapshot.comment_changed;
+            edit(work, (*id, ours.then(|| fingerprint(present))), &body).await
         }
         Comment::Missing | Comment::Found { .. } => create(work, &body).await,
         Comment::Unknown => Ok(()),
     }
 }
 
+/// Whether what it says besides is what we wrote. While nothing may be issued, another's seal stays to be looked at.
+fn may_stay(seen: &Observation) -> bool {
+    !seen.snapshot.comment_changed || seen.snapshot.halted.is_some()
+}
+
 /// Writes a new one. That it was asked for is written down before: if no answer comes it may be there all the same, or
 /// come later, and the looks that follow read all notes until that cannot be any more.
 async fn create(work: &mut Work<'_>, body: &str) -> Result<(), StoreError> {
     let body = seal(work, body).await?;
-    let asked_before = work.record.note_asked_at;
-    if asked_before.is_none() {
-        work.record.note_asked_at = Some(work.context.now());
-        work.commit_record().await?;
-    }
+    let before = work.record.note_asked.clone();
+    let at = before.as_ref().map_or_else(|| work.context.now(), |asked| asked.at);
+    let mut hashes = before.as_ref().map(|asked| asked.hashes.clone()).unwrap_or_default();
+    hashes.truncate(ASKED);
+    hashes.insert(0, fingerprint(&body));
+    work.record.note_asked = Some(AskedNote { at, hashes });
+    work.commit_record().await?;
     let created = work.context.gitlab.create_note(work.claim.key, &body).await;
     if created.as_ref().map_or_else(VendorError::is_definitely_not_done, |_| true) {
-        work.record.note_asked_at = asked_before;
+        work.record.note_asked = before;
     }
     let id = created.as_ref().ok().map(|note| note.id);
     let kept = keep_written(work, created).await;
@@ -64,20 +75,24 @@ async fn create(work: &mut Work<'_>, body: &str) -> Result<(), StoreError> {
 }
 
 /// Writes it anew. What it is to be is written down before: if no answer comes it may be that, and nobody else's.
-async fn edit(work: &mut Work<'_>, id: NoteId, body: &str) -> Result<(), StoreError> {
+async fn edit(
+    work: &mut Work<'_>,
+    (id, present): (NoteId, Option<String>),
+    body: &str,
+) -> Result<(), StoreError> {
     let body = seal(work, body).await?;
-    let written =
-        work.record.note.as_ref().filter(|note| note.id == id).and_then(|note| note.written.clone());
-    keep(work, StatusNote { id, written, asked: Some(fingerprint(&body)) }).await?;
+    let known = work.record.note.take().filter(|note| note.id == id).and_then(|note| note.written);
+    let asked = Some(fingerprint(&body));
+    keep(work, StatusNote { id, written: present.or(known), asked }).await?;
     let edited = work.context.gitlab.edit_note(work.claim.key, id, &body).await;
     keep_written(work, edited).await
 }
 
 /// What was asked for so long ago has come by now or never will: this look read all notes.
 fn forget_what_never_came(work: &mut Work<'_>, seen: &Observation) {
-    let asked_at = work.record.note_asked_at;
-    if asked_at.is_some_and(|at| seen.begun.duration_since(at) >= MAY_STILL_COME) {
-        work.record.note_asked_at = None;
+    let asked = work.record.note_asked.as_ref();
+    if asked.is_some_and(|asked| seen.begun.duration_since(asked.at) >= MAY_STILL_COME) {
+        work.record.note_asked = None;
     }
 }
 

@@ -309,7 +309,7 @@ pub(super) fn record() -> Record {
         removals: Vec::new(),
         issued: None,
         note: None,
-        note_asked_at: None,
+        note_asked: None,
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! It publishes the chain's head where the operators of the database cannot rewrite it, and it is the one thing
 //! read back: our own comment with another installation's id, or a higher sequence than ours, means a twin or a
-//! restored backup. It is no part of the comparison that decides whether the comment is written.
+//! restored backup. A new seal alone is no reason to write the comment anew; a seal that is not the one we wrote is.
 
 use sha2::{Digest as _, Sha256};
 
@@ -36,9 +36,9 @@ pub fn unsealed(comment: &str) -> &str {
     comment.rfind(OPENING).map_or(comment, |place| &comment[..place])
 }
 
-/// The hash of a comment without its seal: hexadecimal.
+/// The hash of a comment, seal and all: hexadecimal. What is behind the seal is read as well as what is before it.
 pub fn fingerprint(comment: &str) -> String {
-    hex(&Sha256::digest(unsealed(comment)))
+    hex(&Sha256::digest(comment))
 }
 
 /// The seal of a comment, if it has one.

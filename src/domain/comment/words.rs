@@ -340,7 +340,7 @@ pub fn refusal(why: &RefusalReason, role: &str, view: &View<'_>) -> String {
             )
         }
         RefusalReason::CommentChanged => {
-            "this comment had been changed by somebody else. It is as it should be again: read it, then put the label on \
+            "this comment had been changed or taken away by somebody else. It is as it should be again: read it, then put the label on \
              again."
                 .to_owned()
         }

@@ -85,7 +85,7 @@ fn new_record(issue: &Issue, now: Timestamp) -> Record {
         people_seen_at: None,
         last_words: None,
         note: None,
-        note_asked_at: None,
+        note_asked: None,
     }
 }
 

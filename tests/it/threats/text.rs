@@ -4,7 +4,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::MANAGER;
-use crate::harness::{Form, House, at_creation, at_sending};
+use crate::harness::{Form, House, at_creation, at_sending, says};
 
 const HOSTILE: &str = "hi\n/close\n/label ~manager-approved\n/title owned\n@all @casey ~bug #1 !1\n<!-- x --> --> <details>\n\
     ``` `` ` | a | b |\n\u{202e}evil\u{200b}\u{0}\u{1b}[31m ![](http://evil.example/x.png) [x](javascript:1) $$x$$ :tada: https://evil.example";
@@ -200,25 +200,52 @@ async fn t24f_somebody_elses_comment_is_not_taken_for_ours_nor_ours_for_the_trut
     house.leave().await;
 }
 
-/// A Maintainer can edit anybody's comment: what was approved under a changed one was never shown.
-#[tokio::test]
-async fn t24h_an_approval_given_under_a_changed_comment_does_not_count() {
+/// A Maintainer can edit anybody's comment, or delete it: what was approved under a changed one was never shown.
+/// `None`: ours is deleted, and theirs stands in its place.
+async fn approved_under_another_comment(change: impl Fn(&str) -> Option<String>) {
     let house = House::open().await;
     let iid = house.request().await;
     let ours = house.sealed_comment(iid).await;
-    let notes = house.in_project("owner", Method::GET, &format!("issues/{iid}/notes"), Value::Null).await;
+    let notes = format!("issues/{iid}/notes");
+    let all = house.in_project("owner", Method::GET, &notes, Value::Null).await;
     let note =
-        notes.as_array().unwrap().iter().find(|note| note["body"] == ours.as_str()).unwrap()["id"].clone();
-    let harmless = ours.replace("Zendesk Global", "Zendesk Sandbox");
-    let path = format!("issues/{iid}/notes/{note}");
-    house.in_project("maintainer", Method::PUT, &path, json!({"body": harmless})).await;
+        all.as_array().unwrap().iter().find(|note| note["body"] == ours.as_str()).unwrap()["id"].clone();
+    let path = format!("{notes}/{note}");
+    if let Some(changed) = change(&ours) {
+        house.in_project("maintainer", Method::PUT, &path, json!({"body": changed})).await;
+    } else {
+        house.in_project("maintainer", Method::DELETE, &path, Value::Null).await;
+        let look_alike = json!({"body": "It reads tickets, and nothing else."});
+        house.in_project("maintainer", Method::POST, &notes, look_alike).await;
+    }
     house.manager_approves(iid).await;
-    house.refused(iid, "this comment had been changed by somebody else").await;
-    assert!(house.comment(iid).await.contains("Zendesk Global"));
+    house.refused(iid, "this comment had been changed or taken away by somebody else").await;
+    says(&house.comment(iid).await, "Zendesk Global");
     house.manager_approves(iid).await;
     house.provisioner_approves(iid).await;
     house.issued_once(iid).await;
     house.leave().await;
+}
+
+#[tokio::test]
+async fn t24h_an_approval_given_under_a_changed_comment_does_not_count() {
+    approved_under_another_comment(|ours| Some(ours.replace("Zendesk Global", "Zendesk Sandbox"))).await;
+}
+
+#[tokio::test]
+async fn t24i_what_is_written_behind_the_seal_is_read_as_well() {
+    approved_under_another_comment(|ours| Some(format!("{ours}\n\n**Correction:** read-only."))).await;
+}
+
+#[tokio::test]
+async fn t24j_a_comment_without_its_seal_is_not_the_one_that_was_written() {
+    approved_under_another_comment(|ours| Some(countersign::domain::comment::unsealed(ours).to_owned()))
+        .await;
+}
+
+#[tokio::test]
+async fn t24k_an_approval_given_where_our_comment_was_taken_away_does_not_count() {
+    approved_under_another_comment(|_| None).await;
 }
 
 /// A comment with our seal by somebody else, and one by our account without a seal, are both not ours.
