@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::cast::Person;
 use super::facts::{Approved, Facts, Moment, Opened};
 use super::history::{Instance, Label};
-use super::promises::LONGEST;
+use super::promises::{LAST_OF_API_TOKENS, LONGEST};
 use crate::sandbox::world::{Effect, LabelEvent, World};
 
 /// The least role of who approves.
@@ -59,6 +59,9 @@ impl Judge<'_> {
         }
         if wish.days.is_some_and(|days| days > LONGEST) {
             return Err("its end was too far away");
+        }
+        if version.last_day.is_some_and(|day| day > LAST_OF_API_TOKENS) {
+            return Err("Zendesk ends all API tokens before");
         }
         if ends_at <= now {
             return Err("its end had passed");

@@ -15,6 +15,9 @@ const SURELY_APART: jiff::SignedDuration = jiff::SignedDuration::from_secs(3);
 /// The longest life that may be asked for, in days.
 pub(in crate::simulate) const LONGEST: i16 = 365;
 
+/// Zendesk ends all API tokens with this day.
+pub(in crate::simulate) const LAST_OF_API_TOKENS: jiff::civil::Date = jiff::civil::date(2027, 4, 30);
+
 /// Titles of comments on requests for which nothing is to happen any more, or not before a person says so.
 pub(in crate::simulate) const OVER: [&str; 5] = ["Ended", "Refused", "Denied", "Withdrawn", "Blocked"];
 
@@ -180,7 +183,8 @@ impl Scene {
         let Some((event, manager)) = at(until) else { return false };
         let complete = self.facts.version(issue.id, until).is_some_and(|version| {
             let wish = version.wish;
-            wish.purpose.is_some()
+            version.last_day.is_some_and(|day| day <= LAST_OF_API_TOKENS)
+                && wish.purpose.is_some()
                 && wish.admin_needed
                 && wish.days.is_some_and(|days| days > 3 && days <= LONGEST)
         });
