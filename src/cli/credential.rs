@@ -118,7 +118,9 @@ fn failure(error: HandError, order: &Order) -> Failure {
             .hint(format!(
                 "look again with `countersign inventory --instance {instance}`, and repeat the command"
             )),
+        HandError::Halted(why) => load::halted(&why),
         HandError::Held => Failure::not_true("the brake holds it back"),
+        HandError::NothingIssued => Failure::usage(error.to_string()).hint(load::RIGHT_DATABASE),
         HandError::Store(error) => error.into(),
         HandError::Vendor(error) => error.into(),
     }

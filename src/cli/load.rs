@@ -33,6 +33,36 @@ pub(super) fn config_at(path: &Path) -> Result<Config, Failure> {
     })
 }
 
+/// How a halt is lifted.
+const LIFTED: &str = "Look, then run `countersign adopt --all`";
+
+/// What to do where a database does not know what it should.
+pub(super) const RIGHT_DATABASE: &str =
+    "look at `[store]` in the configuration, and at the folder this runs in";
+
+/// What is not done while nothing is issued anywhere.
+pub(super) fn halted(why: &str) -> Failure {
+    Failure::usage(format!("nothing is issued anywhere: {why}; what this database does not know may live"))
+        .hint(format!("{LIFTED}: docs/OPERATIONS.md, \"Halted\""))
+}
+
+/// Whether there is a database file where the configuration says so. A server's database has none.
+pub(super) fn is_there(config: &Config) -> bool {
+    match &config.store {
+        crate::config::Store::Sqlite(path) => path.exists(),
+        crate::config::Store::Postgres { .. } => true,
+    }
+}
+
+/// For what must not begin with a new database: opening one would make it.
+pub(super) fn has_database(config: &Config) -> Result<(), Failure> {
+    if is_there(config) {
+        return Ok(());
+    }
+    let what = "there is no database here, so nothing is known that was issued: is it the right one?";
+    Err(Failure::usage(what).hint(RIGHT_DATABASE))
+}
+
 /// The real world.
 pub(super) fn world(config: &Config) -> Result<World, Failure> {
     Ok(World { clock: clock(config), randomness: Arc::new(SystemRandomness), transport: transport()? })
@@ -80,7 +110,7 @@ pub(super) async fn store_at(config: &Config, clock: SharedClock) -> Result<Stor
 pub(super) async fn notices(config: &Config, store: &Store) -> Result<Vec<String>, Failure> {
     let mut lines = Vec::new();
     if let Some(why) = reconcile::halted(store).await? {
-        lines.push(format!("Nothing is issued anywhere: {why}. Look, then run `countersign adopt --all`."));
+        lines.push(format!("Nothing is issued anywhere: {why}. {LIFTED}."));
     }
     if let Some(pause) = reconcile::paused(store).await? {
         lines.push(format!("Issuing is {}. `countersign resume` lets it go on.", super::pause::line(&pause)));

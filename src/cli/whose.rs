@@ -15,7 +15,7 @@ use crate::domain::record::{Attempt, Record};
 use crate::domain::snapshot::OrderKind;
 use crate::domain::text;
 use crate::reconcile::Context;
-use crate::reconcile::inventory::{Leaked, Owned, Trace, trace};
+use crate::reconcile::inventory::{Leaked, Owned, Trace, Traced, trace};
 
 /// Longer than any secret of Zendesk's; more is not read.
 const LONGEST: u64 = 4096;
@@ -34,7 +34,7 @@ pub(super) struct Arguments {
     /// Read a whole secret from standard input. It is not kept and not shown.
     #[arg(long)]
     stdin: bool,
-    /// Revoke it now; only if exactly one credential fits.
+    /// Revoke it now; only if exactly one credential fits, and by a beginning only where every list could be read.
     #[arg(long, requires = "why")]
     revoke: bool,
     /// Why, for the audit chain and the comment.
@@ -52,17 +52,28 @@ pub(super) async fn run(arguments: Arguments) -> Result<ExitStatus, Failure> {
     let why = arguments.why.as_deref().map(load::why).transpose()?;
     let config = load::config(&arguments.config)?;
     let service = load::service(&config).await?;
-    let traces = tell(&service.context, &leaked).await?;
+    let found = tell(&service.context, &leaked).await?;
     if !arguments.revoke {
         return Ok(ExitStatus::Done);
     }
-    let key = only(&traces)?;
+    let key = only(&leaked, &found)?;
     orders::order(&service, (key, OrderKind::Revoke), why.unwrap_or_default()).await
 }
 
-/// The request of the only one that fits.
-fn only(traces: &[Trace]) -> Result<IssueKey, Failure> {
-    match traces {
+/// The request of the only one that fits: by its fingerprint, or by a beginning where every list was read. A whole
+/// secret that only begins like one of ours is another.
+pub fn only(leaked: &Leaked, found: &Traced) -> Result<IssueKey, Failure> {
+    match found.traces.as_slice() {
+        [Trace { owned: Owned::Ours { key, .. }, exact: true, .. }] => Ok(*key),
+        [Trace { owned: Owned::Ours { key, .. }, .. }] if leaked.is_whole() => Err(Failure::usage(
+            "this secret is not known here, only one that begins alike: nothing was revoked",
+        )
+        .hint(format!("if it is that one after all: countersign revoke {key} --why …"))),
+        _ if !found.unreadable.is_empty() => Err(Failure::usage(format!(
+            "{} could not be read, so another credential may fit as well: nothing was revoked",
+            found.unreadable.join(", ")
+        ))
+        .hint("try again later, or give its whole on standard input with --stdin")),
         [Trace { owned: Owned::Ours { key, .. }, .. }] => Ok(*key),
         [Trace { owned: Owned::Others { .. }, .. }] => {
             Err(Failure::usage("it was not issued here, so there is no request to revoke")
@@ -104,7 +115,7 @@ pub fn by_secret(from: &mut dyn std::io::Read) -> Result<Leaked, Failure> {
 }
 
 /// Finds it and says whose it is; all that fit.
-pub async fn tell(context: &Context, leaked: &Leaked) -> Result<Vec<Trace>, Failure> {
+pub async fn tell(context: &Context, leaked: &Leaked) -> Result<Traced, Failure> {
     let found = trace(context, leaked).await?;
     for list in &found.unreadable {
         say(format_args!("{list}: the API tokens could not be read; more may be known of it later"));
@@ -121,7 +132,7 @@ pub async fn tell(context: &Context, leaked: &Leaked) -> Result<Vec<Trace>, Fail
         };
         data(describe(context, one, by).await);
     }
-    Ok(found.traces)
+    Ok(found)
 }
 
 async fn describe(context: &Context, one: &Trace, by: &str) -> String {

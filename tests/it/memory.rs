@@ -15,7 +15,7 @@ async fn seal_of(house: &House, iid: i64) -> Seal {
 }
 
 /// Our comment under another seal, as it would be found.
-async fn is_sealed_anew(house: &House, iid: i64, change: impl Fn(&mut Seal)) {
+pub(crate) async fn is_sealed_anew(house: &House, iid: i64, change: impl Fn(&mut Seal)) {
     let comment = house.sealed_comment(iid).await;
     let mut seal = read_seal(&comment).unwrap();
     change(&mut seal);

@@ -1,22 +1,24 @@
-//! `countersign inventory --take-away orphans`: what our own user made, is named as ours, and the ledger knows nothing
-//! of.
+//! `countersign inventory --take-away orphans`: what our own user made, is named after an issue of ours, and
+//! the ledger knows nothing of.
 //!
 //! Asks first, or needs `--yes`. Each is looked at anew right before it is taken away, written down before, and proven
-//! by looking after.
+//! by looking after. Nothing is taken by a database that is new, empty, or known to be older than what it published:
+//! there everything looks like an orphan.
 
 use std::io::{IsTerminal as _, stdin};
 
+use super::super::load;
 use super::super::output::{ExitStatus, Failure, data, say};
 use super::chosen;
 use crate::domain::inventory::{Line, ListedKind, Standing};
 use crate::domain::policy::Instance;
 use crate::reconcile::Context;
-use crate::reconcile::inventory::{HandError, Wanted, take, take_orphan_away};
+use crate::reconcile::inventory::{HandError, Wanted, may_take_orphans, take, take_orphan_away};
 
 /// What to take away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum TakeAway {
-    /// API tokens and OAuth clients that are named as ours, were made by our own user, and are not in the ledger.
+    /// API tokens and OAuth clients that are named after an issue of ours, were made by our own user, and are not in the ledger.
     Orphans,
 }
 
@@ -36,6 +38,7 @@ pub async fn take_away(
     sayso: &Sayso,
     agreed: &mut (dyn FnMut(usize) -> Result<bool, Failure> + Send),
 ) -> Result<ExitStatus, Failure> {
+    may_take_orphans(context).await.map_err(refused)?;
     let mut orphans = Vec::new();
     for instance in chosen(context, instance)? {
         let mut lines: Vec<Line> = Vec::new();
@@ -64,6 +67,15 @@ pub async fn take_away(
     Ok(status)
 }
 
+/// Why none is taken away, and what to do.
+fn refused(error: HandError) -> Failure {
+    match error {
+        HandError::Halted(why) => load::halted(&why),
+        HandError::Store(error) => error.into(),
+        error => Failure::usage(error.to_string()).hint(load::RIGHT_DATABASE),
+    }
+}
+
 /// Whether it is gone, or rightly left alone.
 async fn one(
     context: &Context,
@@ -78,7 +90,7 @@ async fn one(
         Err(HandError::Held) => {
             ("held back by the brake: `countersign brake release`, then again".to_owned(), false)
         }
-        Err(HandError::Store(error)) => return Err(error.into()),
+        Err(error @ (HandError::Store(_) | HandError::Halted(_))) => return Err(refused(error)),
         Err(error) => (format!("not gone: {error}"), false),
     };
     data(format_args!("{}\t{}\t{}\t{so}", instance.key, line.kind.key(), line.id));

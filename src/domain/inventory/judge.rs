@@ -1,7 +1,8 @@
 //! What one listed credential is, and what is wrong with it.
 //!
 //! The order matters: the id decides before any name does, so that a renamed credential of ours stays ours and
-//! nothing becomes ours by being named so.
+//! nothing becomes ours by being named so. What the policy excepts is no orphan. An orphan is named by the address of
+//! an issue of a project set up here: an OAuth client's identifier alone may be another installation's.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
@@ -72,17 +73,16 @@ fn not_ours(listed: &Listed, rules: Rules<'_>) -> Judgement {
     if listed.own_login {
         return plain(Standing::OwnLogin, Vec::new());
     }
-    let issue = rules.standards.issue_of(&listed.name);
-    let identified = listed.identifier.as_deref().is_some_and(|text| rules.standards.identifies(text));
-    if issue.is_some() || identified {
-        return Judgement { issue, ..plain(Standing::Orphan, vec![Finding::Orphan]) };
+    let excuse = excuse(rules.exceptions, listed);
+    if let Excuse::Yes(purpose) = excuse {
+        return Judgement { exception: Some(purpose), ..plain(Standing::Exception, Vec::new()) };
     }
-    match excuse(rules.exceptions, listed) {
-        Excuse::Yes(purpose) => {
-            Judgement { exception: Some(purpose), ..plain(Standing::Exception, Vec::new()) }
-        }
+    if let Some(issue) = rules.standards.issue_of(&listed.name) {
+        return Judgement { issue: Some(issue), ..plain(Standing::Orphan, vec![Finding::Orphan]) };
+    }
+    match excuse {
         Excuse::OnlyByName => plain(Standing::Foreign, vec![Finding::Foreign, Finding::Disguised]),
-        Excuse::No => plain(Standing::Foreign, vec![Finding::Foreign]),
+        Excuse::Yes(_) | Excuse::No => plain(Standing::Foreign, vec![Finding::Foreign]),
     }
 }
 

@@ -10,8 +10,6 @@ pub struct Standards {
     pub template: String,
     /// What the addresses of issues of watched projects begin with, up to their number.
     pub issues: Vec<String>,
-    /// Patterns of the identifiers of OAuth clients; `*` stands for any text.
-    pub identifiers: Vec<String>,
 }
 
 impl Standards {
@@ -25,11 +23,6 @@ impl Standards {
             fits_parts(&literal.iter().map(String::as_str).collect::<Vec<_>>(), name)
         };
         (fits(&self.template) || name == found).then_some(found)
-    }
-
-    /// Whether an OAuth client's identifier is of the form of ours.
-    pub fn identifies(&self, identifier: &str) -> bool {
-        self.identifiers.iter().any(|pattern| matches(pattern, identifier))
     }
 }
 

@@ -18,7 +18,6 @@ pub(super) fn standards() -> Standards {
     Standards {
         template: "{requester} {issue_url} until {expires_on}".to_owned(),
         issues: vec!["https://gitlab.example/team/access/-/issues/".to_owned()],
-        identifiers: vec!["countersign-*".to_owned()],
     }
 }
 

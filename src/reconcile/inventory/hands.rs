@@ -54,6 +54,12 @@ pub enum HandError {
         /// Its issue.
         url: String,
     },
+    /// Issuing is halted: the ledger may be an older copy, and what it does not know may live.
+    #[error("nothing is issued anywhere: {0}")]
+    Halted(String),
+    /// The ledger has no credential at all: everything would look like an orphan.
+    #[error("this database knows nothing that was issued: is it the right one?")]
+    NothingIssued,
     /// The brake holds it back.
     #[error("the brake holds it back")]
     Held,
@@ -119,6 +125,10 @@ pub async fn handle(context: &Context, wanted: &Wanted<'_>, deed: &Deed) -> Resu
         },
     )?;
     let key = before.known.as_ref().map(|known| known.key);
+    // What lives by an older copy of the ledger may have ended since.
+    if deed == Deed::Reactivate && key.is_some() {
+        not_halted(context).await?;
+    }
     let detail = json!({"instance": wanted.instance.key, "credential": wanted.credential, "deed": deed.key(),
         "name": before.listed.name, "why": wanted.why, "by": wanted.by});
     note(context, "credential.ordered", key, detail).await?;
@@ -174,8 +184,24 @@ async fn take_back_if_ended(context: &Context, wanted: &Wanted<'_>) -> Result<()
     Ok(())
 }
 
+async fn not_halted(context: &Context) -> Result<(), HandError> {
+    match crate::reconcile::halted(&context.store).await? {
+        Some(why) => Err(HandError::Halted(why)),
+        None => Ok(()),
+    }
+}
+
+/// Whether this ledger can tell an orphan at all: it is not halted, and something was issued by it.
+pub async fn may_take_orphans(context: &Context) -> Result<(), HandError> {
+    not_halted(context).await?;
+    let mut any = false;
+    context.store.each_attempt(|_, _, _| any = true).await?;
+    if any { Ok(()) } else { Err(HandError::NothingIssued) }
+}
+
 /// Takes one orphan away, if everything still says that it is one and that it is ours to take. `Held`: by the brake.
 pub async fn take_orphan_away(context: &Context, wanted: &Wanted<'_>, line: &Line) -> Result<(), HandError> {
+    not_halted(context).await?;
     let before = look(context, wanted, line.kind).await?;
     let ourselves = context.owner(&wanted.instance.key).await.ok_or(HandError::NotListed)??;
     let rules = Rules { standards: &before.standards, exceptions: &wanted.instance.exceptions };

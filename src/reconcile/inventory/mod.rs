@@ -28,13 +28,10 @@ use crate::store::StoreError;
 use crate::vendors::VendorError;
 use crate::vendors::zendesk::Zendesk;
 pub use daily::{daily, keep_daily, told};
-pub use hands::{HandError, Wanted, handle, take_orphan_away};
+pub use hands::{HandError, Wanted, handle, may_take_orphans, take_orphan_away};
 use ledger::Ledger;
 use oauth::listed_client;
 pub use trace::{Leaked, Owned, Trace, Traced, trace};
-
-/// The identifiers of our OAuth clients: this and the attempt's nonce.
-const IDENTIFIERS: &str = "countersign_*";
 
 /// Takes each line as it comes.
 pub type Sink<'a> = &'a mut (dyn FnMut(&Line) + Send);
@@ -88,11 +85,7 @@ pub(super) async fn standards(context: &Context, instance: &Instance) -> Result<
         let base = format!("{}/{path}", context.gitlab.address());
         [format!("{base}/-/issues/"), format!("{base}/-/work_items/")]
     });
-    Ok(Standards {
-        template: instance.name_template.clone(),
-        issues: starts.collect(),
-        identifiers: vec![IDENTIFIERS.to_owned()],
-    })
+    Ok(Standards { template: instance.name_template.clone(), issues: starts.collect() })
 }
 
 impl Taking<'_> {

@@ -62,6 +62,11 @@ impl Leaked {
         let secret = Some(Zeroizing::new(text.to_owned()));
         Self { beginning: Some(beginning), secret, ..Self::nothing() }
     }
+
+    /// Whether all of it was given, so that a beginning alone proves nothing.
+    pub fn is_whole(&self) -> bool {
+        self.secret.is_some()
+    }
 }
 
 /// Whose it is.

@@ -23,7 +23,7 @@ impl House {
     }
 
     pub(crate) async fn whose(&self, leaked: &Leaked) -> Result<Vec<Trace>, Failure> {
-        tell(&self.service().context, leaked).await
+        tell(&self.service().context, leaked).await.map(|found| found.traces)
     }
 }
 

@@ -1,6 +1,7 @@
 //! The inventory: what Zendesk lists against the ledger, the policy and the issues. Reading changes nothing.
 
 mod daily;
+mod doubt;
 mod ending;
 mod hands;
 mod oauth;
@@ -74,11 +75,16 @@ impl House {
 
     /// An admin makes an OAuth client by hand.
     pub(crate) async fn client_made_by_hand(&self, identifier: &str, name: &str) {
+        self.client_made_for((identifier, name), 9002).await;
+    }
+
+    /// The same, with this user of the account as its owner.
+    pub(crate) async fn client_made_for(&self, (identifier, name): (&str, &str), user: i64) {
         let admin = &self.cast["instances"][0];
         let text = |name: &str| admin[name].as_str().unwrap().to_owned();
         let url = format!("{}/api/v2/oauth/clients", text("url"));
         let login = format!("{}/token", text("admin_email"));
-        let client = json!({"name": name, "identifier": identifier, "kind": "confidential", "user_id": 9002});
+        let client = json!({"name": name, "identifier": identifier, "kind": "confidential", "user_id": user});
         let request = self.http.post(url).json(&json!({ "client": client }));
         let answer = request.basic_auth(login, Some(text("admin_api_token"))).send().await.unwrap();
         assert!(answer.status().is_success());
