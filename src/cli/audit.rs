@@ -33,8 +33,8 @@ pub(super) enum Command {
         /// A file that `audit export` wrote, instead of a database.
         #[arg(long, value_name = "FILE", conflicts_with = "database")]
         export: Option<PathBuf>,
-        /// An archive that `audit evidence` made, instead of a database.
-        #[arg(long, value_name = "FILE", conflicts_with_all = ["database", "export", "head"])]
+        /// An archive that `audit evidence` made; with a database, also whether it has all entries of its issue.
+        #[arg(long, value_name = "FILE", conflicts_with_all = ["export", "head"])]
         evidence: Option<PathBuf>,
         #[command(flatten)]
         place: Place,
@@ -97,6 +97,19 @@ impl Place {
         }
     }
 
+    /// The chain that is named, or that the configuration has; `None`: neither is at hand, only a key.
+    async fn at_hand(&self) -> Result<Option<Chain>, Failure> {
+        let at_hand = match (&self.database, &self.key_file) {
+            (Some(_), _) => true,
+            (None, Some(_)) => false,
+            (None, None) => load::is_there(&load::config(&self.config)?),
+        };
+        if at_hand {
+            return self.chain().await.map(Some);
+        }
+        Ok(None)
+    }
+
     fn key(&self) -> Result<Key, Failure> {
         let Some(file) = &self.key_file else { return Ok(load::config(&self.config)?.audit.key) };
         let text = std::fs::read_to_string(file).map_err(|error| unreadable(file, &error))?;
@@ -146,7 +159,7 @@ impl Chain {
 
 pub(super) async fn run(command: Command) -> Result<ExitStatus, Failure> {
     match command {
-        Command::Verify { evidence: Some(file), place, .. } => verify_evidence(&file, &place),
+        Command::Verify { evidence: Some(file), place, .. } => verify_evidence(&file, &place).await,
         Command::Evidence { issue, output, place } => evidence(&place.chain().await?, &issue, output).await,
         Command::Verify { head, export: Some(file), place, .. } => {
             verify_export(&file, &place, &published(&head)?)
@@ -252,12 +265,34 @@ async fn evidence(chain: &Chain, issue: &str, output: Option<PathBuf>) -> Result
     Ok(ExitStatus::Done)
 }
 
-fn verify_evidence(file: &Path, place: &Place) -> Result<ExitStatus, Failure> {
+async fn verify_evidence(file: &Path, place: &Place) -> Result<ExitStatus, Failure> {
     let opened = File::open(file).map_err(|error| unreadable(file, &error))?;
-    let proven = evidence::verify_archive(opened, &place.key()?);
-    let count =
-        proven.map_err(|error| Failure::not_true(error.to_string()).hint("make it anew and compare"))?;
-    say(format_args!("Every file is what the manifest says, and all {count} entries are what was written."));
+    let (issue, entries) = evidence::verify_archive(opened, &place.key()?).map_err(|error| {
+        let hint = "make it anew and compare; an archive is verified by the release that made it";
+        Failure::not_true(error.to_string()).hint(hint)
+    })?;
+    let count = entries.len();
+    say(format_args!(
+        "All {count} entries about {issue} are what was written, and every file is what they make of it."
+    ));
+    let Some(chain) = place.at_hand().await? else {
+        say("That none is left out, only the database tells: add --database FILE, a copy of it is enough.");
+        return Ok(ExitStatus::Done);
+    };
+    chain.verify(place).await?;
+    let history = chain.history(issue).await?;
+    if let Some(missing) = history.iter().find(|one| !entries.contains(one)) {
+        let what = format!(
+            "entry {} ({}) is in the database and not in the archive: it was made before that, or left it out",
+            missing.seq, missing.kind
+        );
+        return Err(Failure::not_true(what).hint("make it anew and compare"));
+    }
+    if let Some(unknown) = entries.iter().find(|one| !history.contains(one)) {
+        let what = format!("entry {} of the archive is not in the database", unknown.seq);
+        return Err(Failure::not_true(what).hint("the database is older than the archive, or another one"));
+    }
+    say("The chain in the database is whole, and has no other entry about it.");
     Ok(ExitStatus::Done)
 }
 

@@ -2,7 +2,8 @@
 //!
 //! Made from the request's audit entries alone, so it can be made from a copy of the database, and every statement in it
 //! stands in an entry whose hash the audit key proves. The same entries give the same bytes: names in a fixed order,
-//! owners and times that do not depend on where it is made.
+//! owners and times that do not depend on where it is made. So an archive is verified by making it anew from its
+//! entries; the manifest has no key and proves nothing.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read};
@@ -13,7 +14,7 @@ use sha2::{Digest as _, Sha256};
 use super::export::{line_of, read_line};
 use super::readme::readme;
 use super::row::actor;
-use crate::domain::ids::IssueKey;
+use crate::domain::ids::{IssueKey, ProjectId};
 use crate::domain::terms::{Terms, hex};
 use crate::key::Key;
 use crate::store::{StoredEntry, Verifier};
@@ -38,11 +39,20 @@ pub enum Unproven {
     /// It cannot be read as an archive.
     #[error("the archive cannot be read")]
     File(#[source] io::Error),
-    /// A file is not what the manifest says, or one of them is missing.
-    #[error("{name} is not what the manifest says, or is missing")]
-    Manifest {
+    /// A file is not what the entries make of it, or is missing, or is there besides.
+    #[error("{name} is not what its entries make of it")]
+    Different {
         /// Which.
         name: String,
+    },
+    /// It proves nothing.
+    #[error("there is no entry in it")]
+    Empty,
+    /// Entries are of one issue, each once and oldest first.
+    #[error("entry {line} of {ENTRIES} is out of order, or of another issue")]
+    Stray {
+        /// Counted from 1.
+        line: usize,
     },
     /// An entry is not what was written.
     #[error("entry {line} of {ENTRIES} is not what was written to the chain, or the key is another")]
@@ -71,40 +81,55 @@ pub fn archive(key: IssueKey, entries: &[StoredEntry]) -> io::Result<Vec<u8>> {
     archive.into_inner()
 }
 
-/// Whether every file is what the manifest says and every entry is what was written. How many entries there are.
-pub fn verify_archive(file: impl Read, key: &Key) -> Result<usize, Unproven> {
-    let files = unpacked(file).map_err(Unproven::File)?;
-    let missing = |name: &str| Unproven::Manifest { name: name.to_owned() };
-    let manifest = files.get(MANIFEST).ok_or_else(|| missing(MANIFEST))?;
-    let manifest = String::from_utf8_lossy(manifest).into_owned();
-    let listed: BTreeMap<&str, &str> =
-        manifest.lines().filter_map(|line| line.split_once("  ").map(|(hash, name)| (name, hash))).collect();
-    let fits = |name: &str| {
-        let hash = files.get(name).map(|content| hex(&Sha256::digest(content)));
-        hash.is_some() && hash.as_deref() == listed.get(name).copied()
-    };
-    let names = files.keys().map(String::as_str).filter(|name| *name != MANIFEST);
-    if let Some(name) = names.chain(listed.keys().copied()).find(|name| !fits(name)) {
-        return Err(missing(name));
+/// Whether every entry is what was written, all are of one issue, and every file is what they make of it, to the byte.
+/// The issue and its entries. That none was left out, they cannot tell.
+pub fn verify_archive(file: impl Read, key: &Key) -> Result<(IssueKey, Vec<StoredEntry>), Unproven> {
+    let found = unpacked(file).map_err(Unproven::File)?;
+    let is_entries = |path: &&String| path.split_once('/').is_some_and(|(_, name)| name == ENTRIES);
+    let path = found.keys().find(is_entries).ok_or(Unproven::Empty)?;
+    let entries = entries_of(&String::from_utf8_lossy(&found[path]), key)?;
+    let issue = entries.first().and_then(issue_of).ok_or(Unproven::Empty)?;
+    let made =
+        archive(issue, &entries).and_then(|bytes| unpacked(bytes.as_slice())).map_err(Unproven::File)?;
+    // A manifest differs wherever another file does, and says less.
+    let names = || made.keys().chain(found.keys());
+    let mut names = names().filter(|name| !name.ends_with(MANIFEST)).chain(names());
+    match names.find(|name| made.get(*name) != found.get(*name)) {
+        Some(name) => Err(Unproven::Different { name: name.clone() }),
+        None => Ok((issue, entries)),
     }
-    let entries = files.get(ENTRIES).ok_or_else(|| missing(ENTRIES))?;
-    let entries = String::from_utf8_lossy(entries).into_owned();
-    for (line, text) in (1..).zip(entries.lines()) {
-        let entry = read_line(text).ok_or(Unproven::Entry { line })?;
-        Verifier::of_part(key.clone()).follow(&entry).map_err(|_| Unproven::Entry { line })?;
-    }
-    Ok(entries.lines().count())
 }
 
+/// The entries, each as it was written; of one issue, and oldest first.
+fn entries_of(lines: &str, key: &Key) -> Result<Vec<StoredEntry>, Unproven> {
+    let mut entries: Vec<StoredEntry> = Vec::new();
+    for (line, text) in (1..).zip(lines.lines()) {
+        let entry = read_line(text).ok_or(Unproven::Entry { line })?;
+        Verifier::of_part(key.clone()).follow(&entry).map_err(|_| Unproven::Entry { line })?;
+        let follows = |last: &StoredEntry| last.seq < entry.seq && issue_of(last) == issue_of(&entry);
+        if issue_of(&entry).is_none() || !entries.last().is_none_or(follows) {
+            return Err(Unproven::Stray { line });
+        }
+        entries.push(entry);
+    }
+    Ok(entries)
+}
+
+fn issue_of(entry: &StoredEntry) -> Option<IssueKey> {
+    Some(IssueKey { project: ProjectId(entry.project?), iid: entry.iid? })
+}
+
+/// The files by their whole paths. No name is there twice: which one would be read is not ours to say.
 fn unpacked(file: impl Read) -> io::Result<BTreeMap<String, Vec<u8>>> {
     let mut files = BTreeMap::new();
     for entry in tar::Archive::new(file.take(LARGEST)).entries()? {
         let mut entry = entry?;
         let path = entry.path()?.to_string_lossy().into_owned();
-        let name = path.split_once('/').map_or(path.as_str(), |(_, name)| name).to_owned();
         let mut content = Vec::new();
         entry.read_to_end(&mut content)?;
-        files.insert(name, content);
+        if files.insert(path, content).is_some() {
+            return Err(io::Error::other("a file is there twice"));
+        }
     }
     Ok(files)
 }

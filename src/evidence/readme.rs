@@ -31,7 +31,7 @@ WHAT IS IN HERE
   end.json                the end: who ordered it, each step, and the proof that it was looked for and was gone
   phases.json             where the request stood, and since when
   entries.jsonl           all these entries as they stand in the chain, with their hashes
-  MANIFEST.sha256         SHA-256 of every file; check it with: sha256sum --check MANIFEST.sha256
+  MANIFEST.sha256         SHA-256 of every file, against damage alone: sha256sum --check MANIFEST.sha256
 
 HOW IT IS PROVEN
 
@@ -39,9 +39,9 @@ HOW IT IS PROVEN
 
     countersign audit verify --evidence THIS.tar --key-file audit.key
 
-  proves that every file is as it was made and every entry as it was written. That no entry of the chain is missing or
-  was put in later is proven on the whole chain (countersign audit verify), against the heads that the comments of
-  the issues publish. Names are shown as they were then; people are compared by their numbers at GitLab.
+  proves that every entry is as it was written and every file is what these entries make. It cannot tell whether an entry
+  was left out: with a copy of the database (--database COPY.db) it proves that all of this issue are here, and against
+  the heads that the comments of the issues publish that the chain is whole (countersign audit verify --head). Names are shown as they were then; people are compared by their numbers at GitLab.
 ";
 
 /// The page, with what the entries tell.

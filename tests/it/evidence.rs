@@ -1,5 +1,6 @@
 //! What an auditor gets, with the database or a copy of it, the audit key, and nothing else.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -285,13 +286,123 @@ async fn an_archive_that_somebody_changed_is_found() {
     std::fs::write(&archive, changed).unwrap();
     let found = verify();
     assert_eq!(found.status.code(), Some(1));
-    says(&text(&found.stderr), "is not what the manifest says");
+    says(&text(&found.stderr), "form.md is not what its entries make of it");
     std::fs::write(&archive, bytes).unwrap();
     let other = files.folder.path().join("other.key");
     std::fs::write(&other, "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=").unwrap();
     let found = offline(&["audit", "verify", "--evidence", &archive, "--key-file", &shown(&other)]);
     assert_eq!(found.status.code(), Some(1));
     says(&text(&found.stderr), "entry 1 of entries.jsonl is not what was written");
+    house.leave().await;
+}
+
+/// The same archive after `change` was made to its files, with a manifest that fits.
+fn forged(archive: &Path, change: impl FnOnce(&mut BTreeMap<String, String>)) -> Vec<u8> {
+    let mut files = unpacked(archive);
+    files.remove("MANIFEST.sha256");
+    change(&mut files);
+    let sum = |text: &String| countersign::domain::terms::hex(&<sha2::Sha256 as sha2::Digest>::digest(text));
+    let manifest: Vec<String> = files.iter().map(|(name, text)| format!("{}  {name}\n", sum(text))).collect();
+    files.insert("MANIFEST.sha256".to_owned(), manifest.concat());
+    let mut packed = tar::Builder::new(Vec::new());
+    for (name, text) in files {
+        let mut header = tar::Header::new_ustar();
+        header.set_size(text.len() as u64);
+        let path = format!("countersign-evidence-42-4/{name}");
+        packed.append_data(&mut header, path, text.as_bytes()).unwrap();
+    }
+    packed.into_inner().unwrap()
+}
+
+/// What somebody does to the files of an archive.
+type Change<'a> = Box<dyn Fn(&mut BTreeMap<String, String>) + 'a>;
+
+#[tokio::test]
+async fn t32_an_archive_that_was_forged_with_its_manifest_is_found() {
+    let (house, _) = eventful().await;
+    let Some(files) = Files::of(&house).await else { return house.leave().await };
+    let archive = files.folder.path().join("evidence.tar");
+    let name = shown(&archive);
+    let make = |issue: &str, file: &str| {
+        let made = offline(&["audit", "evidence", issue, "--database", &files.database, "--output", file]);
+        assert!(made.status.success(), "{}", text(&made.stderr));
+    };
+    make("42#4", &name);
+    let others = files.folder.path().join("others.tar");
+    make("42#5", &shown(&others));
+    let others = unpacked(&others)["entries.jsonl"].clone();
+    let whole = std::fs::read(&archive).unwrap();
+    let verify = |more: &[&str]| {
+        let verify = ["audit", "verify", "--evidence", &name, "--key-file", &files.key];
+        let found = offline(&[&verify[..], more].concat());
+        (found.status.code(), text(&found.stderr))
+    };
+    let database = ["--database", files.database.as_str()];
+    let (alone, beside) = (verify(&[]), verify(&database));
+    assert_eq!((alone.0, beside.0), (Some(0), Some(0)));
+    insta::assert_snapshot!(format!("{}\n{}", alone.1, beside.1), @"
+    All 11 entries about 42#4 are what was written, and every file is what they make of it.
+    That none is left out, only the database tells: add --database FILE, a copy of it is enough.
+
+    All 11 entries about 42#4 are what was written, and every file is what they make of it.
+    The chain in the database is whole, and has no other entry about it.
+    ");
+    let replaced = |name: &'static str, by: &'static str| -> Change<'_> {
+        Box::new(move |files| drop(files.insert(name.to_owned(), by.to_owned())))
+    };
+    let entries = |change: &'static dyn Fn(&str) -> String| -> Change<'_> {
+        Box::new(move |files| drop(files.insert("entries.jsonl".to_owned(), change(&files["entries.jsonl"]))))
+    };
+    let changes: [(Change<'_>, &str); 7] = [
+        (replaced("mint.json", "[]\n"), "mint.json is not what its entries make of it"),
+        (replaced("README.txt", "All is well.\n"), "README.txt is not what its entries make of it"),
+        (replaced("more.txt", "And more.\n"), "more.txt is not what its entries make of it"),
+        (Box::new(|files| drop(files.remove("refusals.json"))), "refusals.json is not what its entries make"),
+        (entries(&|_| String::new()), "there is no entry in it"),
+        (
+            entries(&|lines| lines.lines().rev().flat_map(|line| [line, "\n"]).collect()),
+            "entry 2 of entries.jsonl is out of order, or of another issue",
+        ),
+        (
+            Box::new(|files| {
+                drop(files.insert("entries.jsonl".to_owned(), format!("{}{others}", files["entries.jsonl"])));
+            }),
+            "is out of order, or of another issue",
+        ),
+    ];
+    for (change, expected) in changes {
+        std::fs::write(&archive, &whole).unwrap();
+        std::fs::write(&archive, forged(&archive, change)).unwrap();
+        let (status, said) = verify(&[]);
+        assert_eq!(status, Some(1), "{said}");
+        says(&said, expected);
+    }
+    house.leave().await;
+}
+
+#[tokio::test]
+async fn t32_entries_that_were_left_out_of_an_archive_are_missed_where_the_database_is_at_hand() {
+    let (house, _) = eventful().await;
+    let Some(files) = Files::of(&house).await else { return house.leave().await };
+    let archive = shown(&files.folder.path().join("evidence.tar"));
+    let make = |database: &str| {
+        offline(&["audit", "evidence", "42#4", "--database", database, "--output", &archive]).status.success()
+    };
+    let lift = "DROP TRIGGER audit_refuses_update; DROP TRIGGER audit_refuses_delete;";
+    for left_out in ["kind LIKE 'mint.%' OR kind LIKE 'delivery.%'", "kind LIKE 'delivery.%'", "seq > 8"] {
+        let copy = Files::of(&house).await.unwrap();
+        sql_on(Path::new(&copy.database), &format!("{lift} DELETE FROM audit WHERE {left_out}")).await;
+        assert!(make(&copy.database), "{left_out}");
+        let verify = ["audit", "verify", "--evidence", &archive, "--key-file", &files.key];
+        let alone = offline(&verify);
+        says(&text(&alone.stderr), "That none is left out, only the database tells");
+        let found = offline(&[&verify[..], &["--database", &files.database]].concat());
+        assert_eq!(found.status.code(), Some(1), "{left_out}");
+        says(&text(&found.stderr), "is in the database and not in the archive");
+        // The database that they were taken out of proves nothing either.
+        let found = offline(&[&verify[..], &["--database", &copy.database]].concat());
+        assert_eq!(found.status.code(), Some(1), "{left_out}");
+    }
     house.leave().await;
 }
 
