@@ -238,6 +238,7 @@ async fn a_year_of_a_team_with_every_kind_of_credential() {
     2026-05-04T09:01:30Z  approved as provisioner by pat (GitLab user 104), terms [digest] (entry 7)
     2026-05-04T09:01:30Z  credential 10002 made at Zendesk (entry 10)
     2026-05-04T09:01:30Z  handed over by Slack (entry 13)
+    2026-12-01T00:00:00Z  credential 10002 proven switched off: it opens nothing any more (entry 501)
     2026-12-08T00:00:00Z  credential 10002 proven gone (entry 516)
     ");
     house.leave().await;
