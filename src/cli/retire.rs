@@ -1,6 +1,7 @@
 //! `countersign retire`: the campaign that moves every API token to OAuth before Zendesk ends them.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::io::Write;
 
 use jiff::Timestamp;
@@ -88,9 +89,10 @@ pub async fn tell_plan(
         put(
             out,
             format_args!(
-                "{}: {} API tokens to move by {LAST_DAY}, {left} days from now",
+                "{}: {} to move by {LAST_DAY}, {} from now",
                 instance.name,
-                planned.len()
+                counted(planned.len(), "API token"),
+                counted(left, "day")
             ),
         );
         for one in planned {
@@ -118,7 +120,11 @@ fn described(one: &Planned) -> String {
         ("last used", candidate.last_used.clone()),
         (
             "needs",
-            if candidate.scopes.is_empty() { "not clear".to_owned() } else { candidate.scopes.join(" ") },
+            if candidate.scopes.is_empty() {
+                "not clear".to_owned()
+            } else {
+                format!("{} (a guess by its purpose)", candidate.scopes.join(" "))
+            },
         ),
         ("moving", moving(one.row.as_ref())),
     ];
@@ -176,9 +182,9 @@ pub async fn tell_progress(context: &Context, out: &mut (dyn Write + Send)) -> R
     put(
         out,
         format_args!(
-            "{done} of {} API tokens are moved; {} days are left",
-            rows.len(),
-            days_left(context.now())
+            "{done} of {} moved; {} left",
+            counted(rows.len(), "API token"),
+            counted(days_left(context.now()), "day")
         ),
     );
     for (instance, why) in unseen {
@@ -230,6 +236,12 @@ fn week(at: Timestamp) -> String {
     format!("{}-W{:02}", week.year(), week.week())
 }
 
+/// `1 day`, `2 days`.
+fn counted<N: Copy + Display + PartialEq + From<u8>>(number: N, thing: &str) -> String {
+    let plural = if number == N::from(1) { "" } else { "s" };
+    format!("{number} {thing}{plural}")
+}
+
 fn plain(text: &str, width: usize) -> String {
     let text: String = text.chars().filter(|letter| !letter.is_control()).collect();
     if text.chars().count() <= width {
@@ -239,7 +251,7 @@ fn plain(text: &str, width: usize) -> String {
 }
 
 /// What cannot be written is noted by the stream, and tells in the exit status.
-fn put(out: &mut (dyn Write + Send), line: impl std::fmt::Display) {
+fn put(out: &mut (dyn Write + Send), line: impl Display) {
     let _ = writeln!(out, "{line}");
 }
 

@@ -9,6 +9,7 @@ use std::fmt::Write as _;
 use super::terms::{Kind, Terms};
 use super::text;
 use crate::secret::MintedSecret;
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 /// A message with a secret in it.
@@ -98,13 +99,43 @@ fn using(terms: &Terms) -> String {
     )
 }
 
+/// What an approver is reminded of.
+#[derive(Debug)]
+pub struct Awaited<'a> {
+    /// Where.
+    pub issue_url: &'a str,
+    /// Who would get it, by user name.
+    pub holder: &'a str,
+    /// What would be issued.
+    pub terms: &'a Terms,
+    /// Whose approval is awaited: `manager` or `provisioner`.
+    pub role: &'a str,
+    /// Since when.
+    pub since: Timestamp,
+    /// The label that approves.
+    pub label: &'a str,
+}
+
 /// Tells somebody that their approval is awaited. No secret is in it.
-pub fn reminder(issue_url: &str) -> Message {
-    let text = format!(
+pub fn reminder(awaited: &Awaited<'_>, zone: &TimeZone) -> String {
+    let Awaited { issue_url, holder, terms, role, since, label } = awaited;
+    format!(
+        "An access request for @{holder} has waited for the {role}'s approval since {}: {issue_url}\nIt asks for an {} \
+         for {}, until {}. If you agree with all that the comment there says, apply the label “{label}”; if not, close \
+         the issue.",
+        text::time(*since),
+        terms.kind.title(),
+        terms.instance_name,
+        text::end(terms.ends_at, zone)
+    )
+}
+
+/// The same, where it is not known at this moment what would be issued.
+pub fn short_reminder(issue_url: &str) -> String {
+    format!(
         "An access request waits for your approval: {issue_url}\nThe comment there says what would be issued. If you \
          agree, apply the label it names; if not, close the issue."
-    );
-    plain(text)
+    )
 }
 
 /// A message without a secret: the same text in the notification and in the conversation.

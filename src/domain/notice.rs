@@ -157,7 +157,7 @@ pub fn last_use(kind: Kind, last_used: Option<Timestamp>, by_us: bool) -> String
         }
         (Some(at), _) => text::time(at),
         (None, Kind::OauthClient) => {
-            "not known, Zendesk tells it of access tokens only, and shows none of this client that was used"
+            "not known: Zendesk records it for access tokens only, and none of this client's shows any use"
                 .to_owned()
         }
         (None, Kind::ApiToken | Kind::OauthToken) => "not known, Zendesk does not tell".to_owned(),

@@ -37,6 +37,8 @@ pub enum Action {
     Remind {
         /// Whom, by GitLab id.
         to: Vec<UserId>,
+        /// What.
+        text: String,
     },
     /// Tell one person something by Slack, once.
     Tell {

@@ -127,6 +127,11 @@ pub fn issue(candidate: &Candidate, installation: &str) -> (String, String) {
             "Otherwise ask a provisioner of {instance} for an OAuth client with those scopes: none can be requested there yet."
         )
     };
+    let unused = match (&candidate.issue, &candidate.owner) {
+        (Some(_), _) => "say so here; a provisioner deactivates it",
+        (None, Some(_)) => "say so here; a provisioner deactivates it in Zendesk's Admin Center",
+        (None, None) => "deactivate it in Zendesk's Admin Center, under Apps and integrations > APIs",
+    };
     let description = format!(
         "{}\n\nZendesk ends every API token on {LAST_DAY}. After that, every call with this one fails. {whose}\n\n\
          - Token: {} at {instance}, named {}\n\
@@ -134,7 +139,7 @@ pub fn issue(candidate: &Candidate, installation: &str) -> (String, String) {
          - Purpose: {purpose}\n\
          - Scopes it seems to need: {scopes}\n\n\
          What to do:\n\n\
-         1. If nothing uses it any more, say so here; a provisioner deactivates it.\n\
+         1. If nothing uses it any more, {unused}.\n\
          1. {instead}\n\
          1. Change what uses the token to the new credential, and have the token deactivated.\n\n\
          This issue is closed by itself once the token is deactivated or gone.\n",

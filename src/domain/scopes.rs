@@ -65,7 +65,9 @@ pub fn parse<'a>(
     scopes.sort();
     scopes.dedup();
     if let Some(unknown) = scopes.iter().find(|scope| !is_known(scope)) {
-        return Err(format!("scopes that Zendesk knows, like tickets:read; {unknown} is none"));
+        return Err(format!(
+            "scopes that Zendesk knows, like tickets:read; “{unknown}” is not a scope of Zendesk"
+        ));
     }
     let given = |scope: &str| instance.is_some_and(|one| one.sensitive_scopes.iter().any(|it| it == scope));
     if let Some(refused) = scopes.iter().find(|one| SENSITIVE.contains(&one.as_str()) && !given(one)) {

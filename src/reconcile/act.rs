@@ -106,8 +106,8 @@ impl<'a> Work<'a> {
         for action in actions {
             tracing::info!(issue.key = %self.claim.key, action = name(action), "carrying out");
             let changed = match action {
-                Action::Remind { to } => {
-                    remind::remind(self, to).await;
+                Action::Remind { to, text } => {
+                    remind::remind(self, to, text).await;
                     false
                 }
                 Action::Tell { place, to, text } => remind::tell_once(self, *place, (*to, text)).await?,

@@ -17,9 +17,9 @@ use crate::vendors::slack::{OutgoingMessage, SlackError};
 const AGAIN: SignedDuration = SignedDuration::from_hours(1);
 
 /// Tells each of them. That they were to be told is written down already; one that cannot be told is no harm.
-pub(super) async fn remind(work: &Work<'_>, people: &[UserId]) {
+pub(super) async fn remind(work: &Work<'_>, people: &[UserId], text: &str) {
     for person in people {
-        if let Err(failure) = tell(work, *person, message::reminder(&work.record.url)).await {
+        if let Err(failure) = tell(work, *person, message::plain(text.to_owned())).await {
             let why = failure.to_string();
             tracing::warn!(issue.key = %work.claim.key, %person, why, "somebody could not be reminded");
         }

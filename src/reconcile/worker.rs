@@ -45,7 +45,8 @@ impl Worker {
     /// ahead all the same before the error is told.
     pub async fn step(&self) -> Result<Step, StoreError> {
         let step = self.look_at_one().await;
-        if let Err(StoreError::Unavailable(_) | StoreError::Unproven(_)) = &step {
+        if let Err(StoreError::Unavailable(_) | StoreError::Unproven(_) | StoreError::NoRights { .. }) = &step
+        {
             take_away::without_memory(&self.context).await;
         }
         step

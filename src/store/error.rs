@@ -6,6 +6,9 @@ use std::sync::Arc;
 
 use sqlx::migrate::MigrateError;
 
+/// PostgreSQL's `insufficient_privilege`. Source: PostgreSQL, "Error Codes".
+const NO_RIGHTS: &str = "42501";
+
 /// Why the store did not do it.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
@@ -15,6 +18,23 @@ pub enum StoreError {
     /// Nothing was written; try again later.
     #[error("the database does not answer")]
     Unavailable(#[source] Arc<sqlx::Error>),
+    /// At the start: nobody is there, or nobody who speaks. Try again later.
+    #[error("no database answers at {place}")]
+    NoServer {
+        /// `HOST:PORT`, or a socket's folder.
+        place: String,
+        /// What the driver says.
+        source: Arc<sqlx::Error>,
+    },
+    /// The role has fewer rights than it needs: a person must give them. Nothing was written.
+    #[error(
+        "the database answers, but this role may not use its tables ({what}): run `countersign brake show --config \
+         owner.toml` with the owner's role, then deploy/postgresql/rights.sql"
+    )]
+    NoRights {
+        /// Which object, as the server names it; it quotes no row.
+        what: String,
+    },
     /// Nothing was asked of it and no password was sent: it may be somebody else's. A person must look.
     #[error(
         "the database's server does not prove that it is the one that store.url names (its certificate must be \
@@ -48,6 +68,11 @@ pub enum StoreError {
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
         let unproven = is_about_proof(&error);
+        if let Some(refusal) =
+            error.as_database_error().filter(|one| one.code().as_deref() == Some(NO_RIGHTS))
+        {
+            return Self::NoRights { what: refusal.message().to_owned() };
+        }
         let error = Arc::new(error);
         if unproven { Self::Unproven(error) } else { Self::Unavailable(error) }
     }

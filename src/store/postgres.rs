@@ -9,7 +9,7 @@
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{Connection as _, Executor as _};
+use sqlx::{Connection as _, Executor as _, PgConnection, PgPool};
 use url::Url;
 
 use super::error::StoreError;
@@ -22,6 +22,8 @@ const WRITERS: u32 = 8;
 const READERS: u32 = 5;
 /// GitLab waits ten seconds for the answer to a webhook.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a server that gave no connection is asked why.
+const ASKED_FOR_THE_CAUSE: Duration = Duration::from_secs(2);
 /// After this long a connection is tried before it is used: the server may have been restarted.
 const TRIED_AFTER: Duration = Duration::from_secs(1);
 
@@ -35,12 +37,44 @@ const LIMITS: [(&str, &str); 4] = [
 
 pub(super) async fn writing(url: &Url, password: Option<&Secret>) -> Result<Pool, StoreError> {
     let options = options(url, password)?;
-    Ok(Pool::Postgres(pool(WRITERS).connect_with(options).await?))
+    Ok(Pool::Postgres(connected(WRITERS, options).await?))
 }
 
 pub(super) async fn reading(url: &Url, password: Option<&Secret>) -> Result<Reader, StoreError> {
     let options = options(url, password)?.options([("default_transaction_read_only", "on")]);
-    Ok(Reader::Postgres(pool(READERS).connect_with(options).await?))
+    Ok(Reader::Postgres(connected(READERS, options).await?))
+}
+
+async fn connected(connections: u32, options: PgConnectOptions) -> Result<PgPool, StoreError> {
+    match pool(connections).connect_with(options.clone()).await {
+        // The pool tries a server that refuses again and again, and then says only that it took too long.
+        Err(sqlx::Error::PoolTimedOut) => Err(silence(&options).await),
+        Err(error) => Err(unanswered(&options, error)),
+        Ok(pool) => Ok(pool),
+    }
+}
+
+/// Why nobody answers, asked once more for the cause.
+async fn silence(options: &PgConnectOptions) -> StoreError {
+    match tokio::time::timeout(ASKED_FOR_THE_CAUSE, PgConnection::connect_with(options)).await {
+        Ok(Err(error)) => unanswered(options, error),
+        Ok(Ok(_)) => sqlx::Error::PoolTimedOut.into(),
+        Err(_) => unanswered(options, sqlx::Error::Io(std::io::ErrorKind::TimedOut.into())),
+    }
+}
+
+/// With where it was tried, if it was not the server that said no.
+fn unanswered(options: &PgConnectOptions, error: sqlx::Error) -> StoreError {
+    match StoreError::from(error) {
+        StoreError::Unavailable(source) if matches!(*source, sqlx::Error::Io(_)) => {
+            let place = match options.get_socket() {
+                Some(socket) => socket.display().to_string(),
+                None => format!("{}:{}", options.get_host(), options.get_port()),
+            };
+            StoreError::NoServer { place, source }
+        }
+        other => other,
+    }
 }
 
 fn options(url: &Url, password: Option<&Secret>) -> Result<PgConnectOptions, StoreError> {
@@ -81,11 +115,11 @@ mod tests {
     use sqlx::pool::PoolConnection;
     use sqlx::{Connection as _, Executor as _, PgConnection, PgPool, Postgres};
 
-    use super::{Pool, WRITERS, writing};
+    use super::{Pool, WRITERS, options, silence, writing};
     use crate::clock::{Clock, SystemClock, SystemRandomness};
     use crate::key::Key;
     use crate::store::testing::{KEY, LEASE, entry, key, on_postgres, release_at};
-    use crate::store::{Location, Release, Store};
+    use crate::store::{Location, Release, Store, StoreError};
 
     /// What an operator runs for the role that serves.
     const RIGHTS: &str = include_str!("../../deploy/postgresql/rights.sql");
@@ -188,16 +222,32 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn where_nobody_listens_the_place_and_the_cause_are_told() {
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let url = format!("postgres://somebody@127.0.0.1:{port}/nothing").parse().unwrap();
+        let error = silence(&options(&url, None).unwrap()).await;
+        assert_eq!(error.to_string(), format!("no database answers at 127.0.0.1:{port}"));
+        let cause = std::error::Error::source(&error).unwrap().to_string();
+        assert!(cause.contains("refused"), "{cause}");
+    }
+
+    #[tokio::test]
     async fn the_role_that_serves_needs_few_rights_and_cannot_rewrite_the_audit() {
         on_postgres(async |bench| {
             let name = bench.database();
             let role = format!("{name}_serves");
             let mut owner = bench.raw().await;
             owner.run(format!("CREATE ROLE {role} LOGIN")).await.unwrap();
-            owner.run(RIGHTS.replace("countersign_serves", &role)).await.unwrap();
             let Location::Postgres { mut url, .. } = bench.location() else { panic!("PostgreSQL") };
             url.set_username(&role).unwrap();
             let location = Location::Postgres { url: url.clone(), password: None };
+            let (clock, audit_key) = (Arc::new(Wrong(SignedDuration::ZERO)), Key::of_bytes(KEY.to_vec()));
+            let early = Store::open(location.clone(), clock, &SystemRandomness, audit_key).await;
+            assert!(
+                matches!(early, Err(StoreError::NoRights { .. })),
+                "before the rights are given: {early:?}"
+            );
+            owner.run(RIGHTS.replace("countersign_serves", &role)).await.unwrap();
             let store = open(location.clone(), SignedDuration::ZERO).await;
             store.mark(key(1)).await.unwrap();
             store.set_setting("paused", "why").await.unwrap();

@@ -108,10 +108,10 @@ async fn the_manager_is_reminded_once_and_then_their_manager_is_asked_in() {
     let reminders = house.messages("manager").await;
     assert_eq!(reminders.len(), 1, "once");
     assert_snapshot!(house.message_text(&reminders[0]), @"
-    notification: An access request waits for your approval: http://sandbox/gitlab/company/access-requests/-/issues/4
-    The comment there says what would be issued. If you agree, apply the label it names; if not, close the issue.
-    An access request waits for your approval: http://sandbox/gitlab/company/access-requests/-/issues/4
-    The comment there says what would be issued. If you agree, apply the label it names; if not, close the issue.
+    notification: An access request for @robin has waited for the manager's approval since 2026-12-01 09:00 UTC: http://sandbox/gitlab/company/access-requests/-/issues/4
+    It asks for an API token for Zendesk Global, until 2026-12-31, end of the day (2027-01-01 00:00 UTC). If you agree with all that the comment there says, apply the label “manager-approved”; if not, close the issue.
+    An access request for @robin has waited for the manager's approval since 2026-12-01 09:00 UTC: http://sandbox/gitlab/company/access-requests/-/issues/4
+    It asks for an API token for Zendesk Global, until 2026-12-31, end of the day (2027-01-01 00:00 UTC). If you agree with all that the comment there says, apply the label “manager-approved”; if not, close the issue.
     ");
     house.labels("owner", iid, "manager-approved").await;
     house.settle().await;

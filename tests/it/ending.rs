@@ -55,7 +55,7 @@ async fn a_credential_lives_to_the_end_of_its_last_day_and_not_a_second_longer()
     - Business purpose: `Export solved tickets every night.`
     - Why admin access is needed: `The export reads tickets of all groups.`
 
-    **Any holder of an API token can act as any user of that account, admins included.** Approve it only if that is needed.
+    **Any holder of an API token can act as any user of that account, admins included.**
     ");
     house.leave().await;
 }
@@ -81,7 +81,7 @@ async fn revoking_what_waits_for_approval_withdraws_it() {
     house.orders(iid, OrderKind::Revoke).await;
     assert_eq!(house.phase(iid).await, "withdrawn");
     assert_eq!(house.issue(iid).await["state"], "closed");
-    says(&house.comment(iid).await, "Taken back by an operator before anything was handed over: `because`.");
+    says(&house.comment(iid).await, "An operator withdrew this request: `because`. Nothing was handed over.");
     house.nothing_issued(iid).await;
     house.leave().await;
 }

@@ -356,7 +356,7 @@ async fn scopes_that_are_missing_unknown_or_too_wide_are_faults_of_the_form() {
     let house = House::open().await;
     for (scopes, why) in [
         ("", "at least one scope, like tickets:read"),
-        ("tickets:burn", "tickets:burn is none"),
+        ("tickets:burn", "“tickets:burn” is not a scope of Zendesk"),
         ("write", "write is not given at this instance"),
         ("tickets:read impersonate", "impersonate is not given at this instance"),
     ] {

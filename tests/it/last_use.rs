@@ -44,7 +44,7 @@ async fn of_an_oauth_client_whose_tokens_were_never_used_it_says_plainly_that_it
     until(&house, "2026-12-18T00:00:00Z").await;
     assert_eq!(
         last_use(&house).await,
-        "It was last used: not known, Zendesk tells it of access tokens only, and shows none of this client that was used."
+        "It was last used: not known: Zendesk records it for access tokens only, and none of this client's shows any use."
     );
     house.leave().await;
 }

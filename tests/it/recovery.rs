@@ -379,7 +379,7 @@ async fn t31_a_refusal_to_create_is_final_and_no_storm() {
     assert_snapshot!(house.comment(iid).await, @"
     #### Access request: Blocked
 
-    Zendesk refuses to create this credential: no account can create API tokens since 2026-10-27, and no account can hold more than its limit. Nothing was issued, and trying again will not help by itself. What this instance can issue instead: OAuth access token. To have that, open a new request. Should Zendesk's mind have changed, an operator runs `countersign retry`.
+    Zendesk refuses to create this credential: no account can create API tokens since 2026-10-27, and no account can hold more than its limit. Nothing was issued, and trying again will not help by itself. What this instance can issue instead: OAuth access token. To have that, open a new request. If Zendesk allows it again, ask an operator to run `countersign retry`.
 
     1. **Form**: ✓ complete
     1. **Manager**: ✓ approved by @kim, 2026-12-01 09:01 UTC (terms `…`)

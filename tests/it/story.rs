@@ -45,7 +45,7 @@ async fn two_people_countersign_and_the_requester_gets_a_token_named_with_the_is
     - Business purpose: `Export solved tickets every night.`
     - Why admin access is needed: `The export reads tickets of all groups.`
 
-    **Any holder of an API token can act as any user of that account, admins included.** Approve it only if that is needed.
+    **Any holder of an API token can act as any user of that account, admins included.**
     "#);
     assert_eq!(house.phase(iid).await, "active");
     house.leave().await;

@@ -72,15 +72,20 @@ impl Writes for Table<'_> {
         for (what, kind) in
             [("OAuth clients", ListedKind::OauthClient), ("OAuth tokens", ListedKind::OauthToken)]
         {
-            let read = if unread(what) { ", and not all could be read" } else { "" };
-            writeln!(self.out, "{what}: {}{read}", count(kind))?;
+            match (unread(what), count(kind)) {
+                (true, 0) => writeln!(self.out, "{what}: not known")?,
+                (true, count) => writeln!(self.out, "{what}: {count}, and not all could be read")?,
+                (false, count) => writeln!(self.out, "{what}: {count}")?,
+            }
         }
         let standings: Vec<String> = summary
             .standings
             .iter()
             .map(|(standing, count)| format!("{} {count}", standing.key().replace('_', " ")))
             .collect();
-        writeln!(self.out, "Of these: {}", standings.join(", "))?;
+        if !standings.is_empty() {
+            writeln!(self.out, "Of these: {}", standings.join(", "))?;
+        }
         for (finding, count) in &summary.findings {
             writeln!(self.out, "  {count:>5} {}: {}", finding.key(), finding.words())?;
         }

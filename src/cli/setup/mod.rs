@@ -19,6 +19,7 @@ use crate::domain::ids::ProjectId;
 use crate::domain::policy::{Pin, Pins};
 use crate::secret::Secret;
 use crate::store::{Entry, NewProject, Store};
+use crate::vendors::VendorError;
 use crate::vendors::gitlab::setup::NewLabel;
 use crate::vendors::gitlab::{GitLab, Project};
 
@@ -90,7 +91,18 @@ pub async fn set_up(config: &Config, gitlab: &GitLab, wish: Wish) -> Result<Vec<
     let mut lines = Vec::new();
     for name in &crate::service::policy(config, "").projects {
         let project = gitlab.project(name).await.map_err(|error| {
-            Failure::from(error).hint(format!("is `{name}` the right project, and the token a Maintainer's?"))
+            let hint = if matches!(
+                error,
+                VendorError::Unsent { .. }
+                    | VendorError::Unknown { .. }
+                    | VendorError::Malformed { .. }
+                    | VendorError::Unavailable { .. }
+            ) {
+                format!("does gitlab.url ({}) answer from here?", config.gitlab.url)
+            } else {
+                format!("is `{name}` the right project, and the token a Maintainer's?")
+            };
+            Failure::from(error).hint(hint)
         })?;
         let setup = Setup { config, gitlab, project: &project, dry_run: wish.dry_run, clock: &wish.clock };
         setup.labels(&mut lines).await?;

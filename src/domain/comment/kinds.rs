@@ -5,14 +5,16 @@ use crate::domain::form::Field;
 use crate::domain::terms::{Kind, Terms};
 use crate::domain::text;
 
-/// What a holder of this kind can do; approvers read it before they approve.
-pub(super) fn power(terms: &Terms) -> String {
+/// What a holder of this kind can do; approvers read it before they approve. Once it was issued there is nothing left
+/// to approve.
+pub(super) fn power(terms: &Terms, is_issued: bool) -> String {
     let owner = terms.owner;
     let power = match terms.kind {
         Kind::ApiToken => {
-            "**Any holder of an API token can act as any user of that account, admins included.** Approve it only if \
-             that is needed."
-                .to_owned()
+            let advice = if is_issued { "" } else { " Approve it only if that is needed." };
+            format!(
+                "**Any holder of an API token can act as any user of that account, admins included.**{advice}"
+            )
         }
         Kind::OauthClient => format!(
             "Whoever holds this client can fetch access tokens that act as Zendesk user {owner}. **Zendesk's API cannot \
@@ -54,7 +56,7 @@ pub(super) fn creation_refused(view: &View<'_>) -> String {
     };
     format!(
         "Zendesk refuses to create this credential: {why}. Nothing was issued, and trying again will not help by itself. \
-         {instead} Should Zendesk's mind have changed, an operator runs `countersign retry`."
+         {instead} If Zendesk allows it again, ask an operator to run `countersign retry`."
     )
 }
 

@@ -176,7 +176,8 @@ fn remarks(body: &mut String, view: &View<'_>) {
     if view.status.removals_capped {
         let _ = writeln!(
             body,
-            "> Labels were taken off five times within the hour; until then it is only said here.\n"
+            "> Labels were taken off five times within the hour; until that hour is over, wrong labels stay on and are \
+             only listed here.\n"
         );
     }
 }
@@ -205,10 +206,9 @@ fn remark(body: &mut String, view: &View<'_>, last: &Refusal, (label, role): (&s
 
 fn issued(body: &mut String, view: &View<'_>) {
     let Some(terms) = view.terms() else { return };
-    let title = match view.record.phase {
-        Phase::Active { .. } | Phase::Ending { .. } | Phase::Ended { .. } => "What was issued",
-        _ => "What would be issued",
-    };
+    let is_issued =
+        matches!(view.record.phase, Phase::Active { .. } | Phase::Ending { .. } | Phase::Ended { .. });
+    let title = if is_issued { "What was issued" } else { "What would be issued" };
     let _ = writeln!(body, "**{title}** (terms `{}`)\n", terms.digest().short());
     let integration = if terms.integration { ", for an integration" } else { "" };
     let kind = terms.kind.title();
@@ -231,7 +231,7 @@ fn issued(body: &mut String, view: &View<'_>) {
         }
     }
     life::extension(body, terms, view);
-    let _ = writeln!(body, "\n{}", kinds::power(terms));
+    let _ = writeln!(body, "\n{}", kinds::power(terms, is_issued));
 }
 
 /// Whether the issue was closed by us for its faults, or is about to be.

@@ -292,7 +292,7 @@ fn active_whatever_the_issue_says_by_now() {
     - Business purpose: `Nightly export of tickets`
     - Why admin access is needed: `The export reads every ticket`
 
-    **Any holder of an API token can act as any user of that account, admins included.** Approve it only if that is needed.
+    **Any holder of an API token can act as any user of that account, admins included.**
     "#);
     let edited = active().edited(&[(Field::Purpose, "something else")], LATER).closed(AUTHOR);
     assert_eq!(comment(&edited), says);
@@ -336,7 +336,7 @@ fn ended() {
     - Business purpose: `Nightly export of tickets`
     - Why admin access is needed: `The export reads every ticket`
 
-    **Any holder of an API token can act as any user of that account, admins included.** Approve it only if that is needed.
+    **Any holder of an API token can act as any user of that account, admins included.**
     ");
 }
 
@@ -363,10 +363,10 @@ fn denied_withdrawn_and_refused() {
 
     Closed by @user40 before it was decided. Reopening begins anew.
     ");
-    insta::assert_snapshot!(next(&Look::at(NOW).ordered(OrderKind::Revoke)), @r"
+    insta::assert_snapshot!(next(&Look::at(NOW).ordered(OrderKind::Revoke)), @"
     #### Access request: Withdrawn
 
-    Taken back by an operator before anything was handed over: `because`.
+    An operator withdrew this request: `because`. Nothing was handed over. Reopening the issue begins anew.
     ");
     insta::assert_snapshot!(next(&Look::at(NOW).described(&form(&[(Field::AdminAccess, "no")]))), @"
     #### Access request: Denied

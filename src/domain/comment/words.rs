@@ -288,7 +288,10 @@ fn withdrawn(why: &WithdrawReason, view: &View<'_>) -> String {
             format!("Taken back by @{username} with the label that revokes, before anything was handed over.")
         }
         WithdrawReason::Revoked { why } => {
-            format!("Taken back by an operator before anything was handed over: {}.", text::quote(why))
+            format!(
+                "An operator withdrew this request: {}. Nothing was handed over. Reopening the issue begins anew.",
+                text::quote(why)
+            )
         }
     }
 }

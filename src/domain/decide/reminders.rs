@@ -7,6 +7,7 @@ use serde_json::json;
 use super::Draft;
 use crate::domain::approval::managers;
 use crate::domain::ids::UserId;
+use crate::domain::message::{self, Awaited};
 use crate::domain::observed::Issue;
 use crate::domain::phase::Phase;
 use crate::domain::plan::Action;
@@ -78,6 +79,23 @@ impl Draft<'_> {
         }
         self.event("request.reminded", json!({"role": role, "to": to}));
         self.record.reminders.push(Reminder { role: role.to_owned(), to: to.clone(), at: self.now });
-        self.actions.push(Action::Remind { to });
+        let text = self.reminder(role).unwrap_or_else(|| message::short_reminder(&self.record.url));
+        self.actions.push(Action::Remind { to, text });
+    }
+
+    fn reminder(&self, role: &str) -> Option<String> {
+        let pins = self.snapshot.project.pins.as_ref()?;
+        let (role, label) =
+            if role == "provisioner" { (role, &pins.provisioner) } else { ("manager", &pins.manager) };
+        let terms = self.status.terms.as_ref()?;
+        let awaited = Awaited {
+            issue_url: &self.record.url,
+            holder: self.status.names.get(&terms.beneficiary)?,
+            terms,
+            role,
+            since: self.record.phase.since()?,
+            label: &label.name,
+        };
+        Some(message::reminder(&awaited, &self.policy.zone))
     }
 }

@@ -211,7 +211,10 @@ fn an_oauth_client_has_scopes_and_needs_no_reason_for_admin_access() {
     assert!(!form.asks_for_too_much());
     for (scopes, why) in [
         ("", "at least one scope, like tickets:read"),
-        ("tickets:burn", "scopes that Zendesk knows, like tickets:read; tickets:burn is none"),
+        (
+            "tickets:burn",
+            "scopes that Zendesk knows, like tickets:read; “tickets:burn” is not a scope of Zendesk",
+        ),
         ("write", "narrower scopes, like tickets:write: write is not given at this instance"),
         (
             "tickets:read impersonate",

@@ -71,7 +71,7 @@ async fn every_token_gets_one_issue_for_its_owner_and_is_followed_to_its_end() {
       owner:     @robin
       made for:  http://sandbox/gitlab/company/access-requests/-/issues/4
       last used: 2026-12-01 09:01 UTC
-      needs:     tickets:read
+      needs:     tickets:read (a guess by its purpose)
       moving:    not begun
     ");
     says(&house.retire_open(true).await, "would be opened for @robin");
@@ -115,7 +115,7 @@ async fn every_token_gets_one_issue_for_its_owner_and_is_followed_to_its_end() {
     house.clock.advance(DAY * 7);
     house.orders(iid, countersign::domain::snapshot::OrderKind::Revoke).await;
     assert_snapshot!(house.retire_progress().await, @"
-    1 of 3 API tokens are moved; 143 days are left
+    1 of 3 API tokens moved; 143 days left
 
     OWNER                            OPEN  MOVED
     @robin                              0      1
@@ -151,7 +151,7 @@ async fn a_list_that_cannot_be_read_ends_no_retirement() {
     house.approved().await;
     house.retire_open(false).await;
     house.fault(json!({"vendor": "zendesk", "path": "api_tokens", "effect": "status:403", "times": 0})).await;
-    says(&house.retire_progress().await, "0 of 3 API tokens are moved");
+    says(&house.retire_progress().await, "0 of 3 API tokens moved");
     assert!(house.campaign().iter().all(|issue| issue["closed"] == false));
     house.heal().await;
     house.leave().await;
@@ -229,7 +229,7 @@ async fn t31_where_token_access_is_switched_off_inventory_and_campaign_say_so_an
     ");
     assert_eq!(house.retire_open(false).await, "");
     assert_snapshot!(house.retire_progress().await, @"
-    0 of 3 API tokens are moved; 150 days are left
+    0 of 3 API tokens moved; 150 days left
     global: its API tokens could not be seen, so they count as not moved:
       access by API tokens is switched off for this account, so none of them works
 
