@@ -498,7 +498,7 @@ async fn an_api_token_is_switched_off_on_its_day_and_deleted_a_week_later() {
     assert_eq!((house.phase(iid).await.as_str(), house.tokens(iid).await.len()), ("ending", 1));
     says(
         &house.comment(iid).await,
-        "was switched off on 2027-01-01 00:00 UTC and works no more. It is deleted on 2027-01-08 00:00 UTC",
+        "was switched off on 2027-01-01 00:00 UTC and works no more. It stays so and is deleted on 2027-01-08 00:00 UTC; it cannot be switched on again.",
     );
     until(&house, "2027-01-07T23:59:00Z").await;
     assert_eq!(house.phase(iid).await, "ending");

@@ -301,6 +301,6 @@ async fn a_revoked_api_token_is_told_to_be_switched_off_and_when_it_is_deleted()
     let day: jiff::civil::Date = words.strip_prefix("switched off, deleted on ").unwrap().parse().unwrap();
     assert_eq!(address, url);
     assert_eq!(town.works(&secret_in(&message)).await, 401);
-    let comment = town.comment_says(iid, "was switched off on").await;
-    says(&comment, &format!("is deleted on {day} "));
+    let comment = town.comment_says(iid, "it cannot be switched on again").await;
+    says(&comment, &format!("It stays so and is deleted on {day} "));
 }

@@ -176,7 +176,7 @@ async fn a_year_of_a_team_with_every_kind_of_credential() {
     assert_snapshot!(house.comment(export).await.split("\n\n1. ").next().unwrap(), @"
     #### Access request: Being taken away
 
-    Its end date came. The credential was switched off on 2026-12-01 00:00 UTC and works no more. It is deleted on 2026-12-08 00:00 UTC; until then an operator can undo a mistake.
+    Its end date came. The credential was switched off on 2026-12-01 00:00 UTC and works no more. It stays so and is deleted on 2026-12-08 00:00 UTC; it cannot be switched on again. If that was a mistake, open a new issue; this one can be reopened for a new credential only once it is deleted.
     ");
     assert_eq!((house.phase(export).await.as_str(), house.tokens(export).await.len()), ("ending", 1));
     house.days_pass_until("2026-12-08T00:00:00Z").await;

@@ -182,8 +182,9 @@ fn ending(view: &View<'_>, why: &EndReason) -> Vec<String> {
         && stubborn(view).is_none()
     {
         return vec![format!(
-            "{} The credential was switched off on {} and works no more. It is deleted on {}; until then an operator can \
-             undo a mistake.",
+            "{} The credential was switched off on {} and works no more. It stays so and is deleted on {}; it cannot be \
+             switched on again. If that was a mistake, open a new issue; this one can be reopened for a new credential \
+             only once it is deleted.",
             life::end_reason(why),
             text::time(off),
             text::time(deleted)
