@@ -15,7 +15,7 @@ use crate::store::StoreError;
 use crate::vendors::VendorError;
 
 /// A comment that GitLab was asked for without an answer may come for so long.
-const MAY_STILL_COME: SignedDuration = SignedDuration::from_mins(10);
+const MAY_STILL_COME: SignedDuration = SignedDuration::from_hours(2);
 
 /// So many earlier askings are remembered.
 const ASKED: usize = 15;
