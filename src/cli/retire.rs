@@ -10,6 +10,7 @@ use jiff::tz::TimeZone;
 use super::output::{self, ExitStatus, Failure, say};
 use super::{ConfigFile, inventory, load};
 use crate::domain::inventory::{LAST_DAY, days_left};
+use crate::domain::text::counted;
 use crate::reconcile::Context;
 use crate::reconcile::retire::{Followed, Planned, RetireError, follow, open, plan};
 use crate::store::Retirement;
@@ -234,12 +235,6 @@ fn by(
 fn week(at: Timestamp) -> String {
     let week = at.to_zoned(TimeZone::UTC).date().iso_week_date();
     format!("{}-W{:02}", week.year(), week.week())
-}
-
-/// `1 day`, `2 days`.
-fn counted<N: Copy + Display + PartialEq + From<u8>>(number: N, thing: &str) -> String {
-    let plural = if number == N::from(1) { "" } else { "s" };
-    format!("{number} {thing}{plural}")
 }
 
 fn plain(text: &str, width: usize) -> String {

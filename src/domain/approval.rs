@@ -206,10 +206,7 @@ fn eligible<'a>(case: &Case<'a>, actor: UserId) -> Result<&'a Account, No> {
 
 fn is_member(account: &Account, case: &Case<'_>) -> bool {
     let Some(membership) = &account.membership else { return false };
-    // GitLab ends a membership at midnight UTC at the start of that day.
-    let today = case.now.to_zoned(jiff::tz::TimeZone::UTC).date();
-    let running = membership.expires_on.is_none_or(|day| today < day);
-    membership.active && running && membership.access_level >= case.policy.minimum_access_level
+    membership.is_in_force(case.now) && membership.access_level >= case.policy.minimum_access_level
 }
 
 /// Rule 4.4, the manager; or an ancestor or a dated delegate, where the policy allows.

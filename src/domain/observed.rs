@@ -5,6 +5,7 @@
 
 use jiff::Timestamp;
 use jiff::civil::Date;
+use jiff::tz::TimeZone;
 
 use super::ids::{
     CredentialId, Email, EventId, IssueId, IssueKey, LabelId, NoteId, SlackUserId, UserId, ZendeskUserId,
@@ -123,6 +124,14 @@ pub struct Membership {
     pub expires_on: Option<Date>,
     /// Not awaiting, not blocked.
     pub active: bool,
+}
+
+impl Membership {
+    /// Whether it is in force at `now`: GitLab ends it at midnight UTC at the start of its last day.
+    pub fn is_in_force(&self, now: Timestamp) -> bool {
+        let today = now.to_zoned(TimeZone::UTC).date();
+        self.active && self.expires_on.is_none_or(|day| today < day)
+    }
 }
 
 /// A comment on an issue.

@@ -231,6 +231,15 @@ pub enum RefusalReason {
     Foreign,
 }
 
+/// A new comment that GitLab was asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AskedNote {
+    /// First when.
+    pub at: Timestamp,
+    /// Hashes of what it was to be, of each time, the last first.
+    pub hashes: Vec<String>,
+}
+
 /// Our comment on the issue.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StatusNote {
@@ -242,15 +251,6 @@ pub struct StatusNote {
     /// Hash of what it was last asked to become: if no answer came, it may be that instead.
     #[serde(default)]
     pub asked: Option<String>,
-}
-
-/// A new comment that GitLab was asked for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AskedNote {
-    /// First when.
-    pub at: Timestamp,
-    /// Hashes of what it was to be, of each time, the last first.
-    pub hashes: Vec<String>,
 }
 
 impl StatusNote {
@@ -277,9 +277,7 @@ impl Record {
             None => asked.is_some() && !is_asked,
         }
     }
-}
 
-impl Record {
     /// When the manager's manager was called in, in this generation.
     pub fn escalated_at(&self) -> Option<Timestamp> {
         self.reminders.iter().find(|reminder| reminder.role == "escalation").map(|reminder| reminder.at)

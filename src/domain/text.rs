@@ -4,8 +4,16 @@
 //! fence can swallow the rest. So whatever people typed is one line, capped, and in a code span, where GitLab
 //! resolves no references and which never begins a line.
 
+use std::fmt::Display;
+
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+
+/// `1 day`, `2 days`.
+pub fn counted<N: Copy + Display + PartialEq + From<u8>>(number: N, thing: &str) -> String {
+    let plural = if number == N::from(1) { "" } else { "s" };
+    format!("{number} {thing}{plural}")
+}
 
 /// People's text is cut here.
 pub const LONGEST_QUOTE: usize = 200;

@@ -103,9 +103,8 @@ async fn group(context: &Context, snapshot: &mut Snapshot, issue: &Issue, person
 async fn in_groups(context: &Context, snapshot: &mut Snapshot, instance: &Instance, person: UserId) {
     let mut found = Ok(None);
     for path in &instance.provisioner_groups {
-        let today = context.now().to_zoned(jiff::tz::TimeZone::UTC).date();
         match context.gitlab.group_member(path, person).await {
-            Ok(Some(member)) if member.active && member.expires_on.is_none_or(|day| today < day) => {
+            Ok(Some(member)) if member.is_in_force(context.now()) => {
                 found = Ok(Some(path.clone()));
                 break;
             }

@@ -22,7 +22,11 @@ pub(super) async fn find(context: &Context, snapshot: &mut Snapshot) {
     if wants_people(snapshot, &context.policy, now)
         && let Some((requester, manager)) = people_behind(&record)
     {
-        let (requester, manager) = tokio::join!(biased; presence(context, snapshot, requester), presence(context, snapshot, manager));
+        let (requester, manager) = tokio::join!(
+            biased;
+            presence(context, snapshot, requester),
+            presence(context, snapshot, manager),
+        );
         snapshot.people = Some(People { requester, manager });
         if ![requester, manager].iter().all(Presence::is_here) {
             snapshot.group_provisioners = group_provisioners(context, snapshot).await;

@@ -3,11 +3,10 @@
 //! For telling and asking them. Whether a label counts is never decided by this: then the one person who put it on is
 //! asked for.
 
-use jiff::tz::TimeZone;
+use std::collections::BTreeSet;
 
 use super::context::Context;
 use crate::domain::ids::UserId;
-use crate::domain::observed::Membership;
 use crate::domain::policy::Instance;
 use crate::vendors::VendorError;
 
@@ -18,9 +17,8 @@ const MOST: usize = 50;
 pub(super) async fn of(context: &Context, instance: &Instance) -> Result<Vec<UserId>, VendorError> {
     let mut people = instance.provisioners.clone();
     people.extend(of_groups(context, instance).await?);
-    let all = people.clone();
-    let mut place = 0..all.len();
-    people.retain(|person| place.next().is_some_and(|place| !all[..place].contains(person)));
+    let mut seen = BTreeSet::new();
+    people.retain(|person| seen.insert(*person));
     Ok(people)
 }
 
@@ -30,12 +28,13 @@ pub(super) async fn of_groups(context: &Context, instance: &Instance) -> Result<
         return Ok(Vec::new());
     }
     let ourselves = context.ourselves().await?;
-    let today = context.now().to_zoned(TimeZone::UTC).date();
-    let counts = |member: &Membership| member.active && member.expires_on.is_none_or(|day| today < day);
+    let now = context.now();
     let mut people = Vec::new();
     for group in &instance.provisioner_groups {
         let members = context.gitlab.group_members(group).await?;
-        people.extend(members.into_iter().filter(|(_, member)| counts(member)).map(|(person, _)| person));
+        people.extend(
+            members.into_iter().filter(|(_, member)| member.is_in_force(now)).map(|(person, _)| person),
+        );
     }
     people.retain(|person| *person != ourselves);
     people.sort_unstable();

@@ -103,9 +103,13 @@ async fn take_back_what_is_extra(work: &mut Work<'_>, seen: &Observation) {
         return;
     }
     for id in &seen.extra {
-        let deleted = work.context.gitlab.delete_note(work.claim.key, *id).await;
-        let _ = noted(work, deleted);
+        take_back(work, *id).await;
     }
+}
+
+async fn take_back(work: &mut Work<'_>, id: NoteId) {
+    let deleted = work.context.gitlab.delete_note(work.claim.key, id).await;
+    let _ = noted(work, deleted);
 }
 
 /// We were too slow, and another worker looks after the request: unless it has found this comment, it has its own.
@@ -113,8 +117,7 @@ async fn take_back_unless_kept(work: &mut Work<'_>, id: NoteId) -> Result<(), St
     let row = work.context.store.request(work.claim.key).await?;
     let note = row.and_then(|row| row.record).and_then(|record| record.note);
     if note.is_none_or(|note| note.id != id) {
-        let deleted = work.context.gitlab.delete_note(work.claim.key, id).await;
-        let _ = noted(work, deleted);
+        take_back(work, id).await;
     }
     Ok(())
 }

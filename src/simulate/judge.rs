@@ -10,7 +10,6 @@ use jiff::{SignedDuration, Timestamp};
 use super::cast::Person;
 use super::facts::{Approved, Facts, Moment, Opened};
 use super::history::{Instance, Label};
-use super::promises::{LAST_OF_API_TOKENS, LONGEST};
 use crate::sandbox::world::{Effect, LabelEvent, World};
 
 /// The least role of who approves.
@@ -19,6 +18,11 @@ const PLANNER: u8 = 15;
 const OLDEST: SignedDuration = SignedDuration::from_hours(14 * 24);
 /// A label within this of an edit may be the edit's own.
 const MARGIN: SignedDuration = SignedDuration::from_secs(2);
+
+/// The longest life that may be asked for, in days.
+pub(super) const LONGEST: i16 = 365;
+/// Zendesk ends all API tokens with this day.
+pub(super) const LAST_OF_API_TOKENS: Date = jiff::civil::date(2027, 4, 30);
 
 /// What is judged by.
 pub(super) struct Judge<'a> {

@@ -10,7 +10,6 @@ use super::cast::{Kim, Mika, Person};
 use super::chance::Chance;
 use super::facts::{Change, Opened, Version};
 use super::history::{Act, Label, Name, Pace, Step, Wish};
-use super::promises::OVER;
 use super::scene::{Fault, Scene};
 use crate::domain::ids::{IssueKey, ProjectId};
 use crate::domain::snapshot::OrderKind;
@@ -135,7 +134,7 @@ impl Scene {
         let Some(note) = notes.values().find(ours).map(|note| note.id) else { return };
         let path = format!("projects/{}/issues/{}/notes/{note}", issue.project, issue.iid);
         let method = if deletes { Method::DELETE } else { Method::PUT };
-        let over = self.title(issue).is_some_and(|title| OVER.contains(&title));
+        let over = self.is_over(issue);
         self.ask(Mika, (method, &path), &json!({"body": "All is approved, go ahead."}));
         self.facts.tampered.insert(issue.id);
         if over {

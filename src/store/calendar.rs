@@ -10,10 +10,10 @@ use serde_json::json;
 use super::Store;
 use super::audit::{self, Entry};
 use super::error::StoreError;
-use super::rows::Reading;
+use super::rows::{FIRST, PAGE, Reading};
 use super::sql::{Connection, Query, Row, query};
 use crate::domain::calendar::{EndDate, end_date};
-use crate::domain::ids::UserId;
+use crate::domain::ids::{IssueKey, UserId};
 use crate::domain::record::Record;
 
 /// Whose end dates a calendar shows.
@@ -177,10 +177,10 @@ impl Store {
     /// Adds the end dates of what an earlier release, which knew no calendars, handed over and which has not ended. How
     /// many. A row that cannot be read hides no other.
     pub async fn add_missing_dates(&self) -> Result<u64, StoreError> {
-        let (mut added, mut after) = (0, Some((i64::MIN, i64::MIN)));
-        while let Some(place) = after {
+        let (mut added, mut after) = (0, Some(FIRST));
+        while let Some(key) = after {
             let page = self.inner.writer.run(move |connection, now| {
-                Box::pin(async move { add_missing_after(connection, place, now).await })
+                Box::pin(async move { add_missing_after(connection, key, now).await })
             });
             let (more, last) = page.await?;
             (added, after) = (added + more, last);
@@ -193,21 +193,20 @@ impl Store {
 /// webhooks are written down in between.
 async fn add_missing_after(
     connection: &mut Connection,
-    (project, iid): (i64, i64),
+    after: IssueKey,
     now: i64,
-) -> Result<(u64, Option<(i64, i64)>), StoreError> {
+) -> Result<(u64, Option<IssueKey>), StoreError> {
     let rows = query(
         "SELECT project_id, iid, record FROM requests
          WHERE phase IN ('active', 'ending') AND record IS NOT NULL
-             AND (project_id > $1 OR (project_id = $1 AND iid > $2))
-         ORDER BY project_id, iid LIMIT 256",
+             AND (project_id, iid) > ($1, $2)
+         ORDER BY project_id, iid LIMIT $3",
     );
-    let rows = rows.bind(project).bind(iid).fetch_all(&mut *connection).await?;
+    let rows = rows.bind(after.project.0).bind(after.iid).bind(PAGE).fetch_all(&mut *connection).await?;
     let (mut added, mut last) = (0, None);
     for row in &rows {
         let reading = Reading::new(row, "requests");
-        let key = reading.issue()?;
-        last = Some((key.project.0, key.iid));
+        last = Some(reading.issue()?);
         match reading.document("record") {
             Ok(Some(record)) => added += add_missing(connection, &record, now).await?,
             Ok(None) => {}

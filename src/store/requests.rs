@@ -9,7 +9,7 @@ use super::Store;
 use super::audit::{self, Entry, Head};
 use super::error::StoreError;
 use super::marks;
-use super::rows::Reading;
+use super::rows::{FIRST, PAGE, Reading};
 use super::sql::{Row, query};
 use crate::domain::ids::IssueKey;
 use crate::domain::phase::Phase;
@@ -122,16 +122,16 @@ impl Store {
     /// Whose end has come at `now`, or is under way, of the next few hundred requests after `after` that have something
     /// live. Works while writing fails.
     pub async fn due_endings(&self, now: Timestamp, after: Option<IssueKey>) -> Result<Endings, StoreError> {
-        let (project, iid) = after.map_or((i64::MIN, i64::MIN), |after| (after.project.0, after.iid));
+        let after = after.unwrap_or(FIRST);
         let rows = query(concat!(
             "SELECT ",
             columns!(requests),
-            " FROM requests WHERE phase IN ('active', 'ending')
-                AND (project_id > $1 OR (project_id = $1 AND iid > $2))
-              ORDER BY project_id, iid LIMIT 256"
+            " FROM requests WHERE phase IN ('active', 'ending') AND (project_id, iid) > ($1, $2)
+              ORDER BY project_id, iid LIMIT $3"
         ))
-        .bind(project)
-        .bind(iid)
+        .bind(after.project.0)
+        .bind(after.iid)
+        .bind(PAGE)
         .fetch_all(&self.inner.read)
         .await?;
         let last = rows.last().map(|row| Reading::new(row, "requests").issue()).transpose()?;

@@ -9,6 +9,11 @@ use super::error::StoreError;
 use super::sql::{Column, Row};
 use crate::domain::ids::{IssueKey, ProjectId};
 
+/// Before every issue: where reading page by page begins.
+pub(super) const FIRST: IssueKey = IssueKey { project: ProjectId(i64::MIN), iid: i64::MIN };
+/// So many rows at once: a few hundredths of a second.
+pub(super) const PAGE: i64 = 250;
+
 /// A row of a table, and what to call it if it cannot be read.
 pub(super) struct Reading<'r> {
     row: &'r Row,

@@ -191,30 +191,23 @@ impl Bench {
 
     /// From now on the table of the audit refuses entries for which this holds.
     pub(super) async fn audit_refuses(&self, condition: &str) {
-        let trigger = if self.is_sqlite() {
-            format!(
-                "CREATE TRIGGER refuses BEFORE INSERT ON audit WHEN {condition}
-                 BEGIN SELECT RAISE(ABORT, 'no space'); END"
-            )
-        } else {
-            format!(
-                "CREATE TRIGGER refuses BEFORE INSERT ON audit FOR EACH ROW WHEN ({condition})
-                 EXECUTE FUNCTION audit_refuses()"
-            )
-        };
-        self.raw().await.run(trigger).await.unwrap();
+        self.refuses(("refuses", "INSERT ON audit"), condition).await;
     }
 
     /// From now on the table of requests refuses changes of rows for which this holds.
     pub(super) async fn requests_refuse(&self, condition: &str) {
+        self.refuses(("refuse", "UPDATE ON requests"), condition).await;
+    }
+
+    async fn refuses(&self, (name, event): (&str, &str), condition: &str) {
         let trigger = if self.is_sqlite() {
             format!(
-                "CREATE TRIGGER refuse BEFORE UPDATE ON requests WHEN {condition}
+                "CREATE TRIGGER {name} BEFORE {event} WHEN {condition}
                  BEGIN SELECT RAISE(ABORT, 'no space'); END"
             )
         } else {
             format!(
-                "CREATE TRIGGER refuse BEFORE UPDATE ON requests FOR EACH ROW WHEN ({condition})
+                "CREATE TRIGGER {name} BEFORE {event} FOR EACH ROW WHEN ({condition})
                  EXECUTE FUNCTION audit_refuses()"
             )
         };

@@ -8,17 +8,13 @@
 use super::Store;
 use super::error::StoreError;
 use super::marks;
-use super::rows::Reading;
+use super::rows::{FIRST, PAGE, Reading};
 use super::settings;
 use super::sql::{Connection, query};
-use crate::domain::ids::{IssueKey, ProjectId};
+use crate::domain::ids::IssueKey;
 
-/// So many rows at once: a few hundredths of a second.
-const PAGE: i64 = 250;
 /// The setting that says that somebody wants it and it is not done.
 const WANTED: &str = "look_at_all";
-/// Before every issue.
-const FIRST: IssueKey = IssueKey { project: ProjectId(i64::MIN), iid: i64::MIN };
 
 macro_rules! unfinished {
     () => {

@@ -98,8 +98,7 @@ impl Transport {
     /// can lose an answer after the effect. Repeated calls do not pause, and no call takes too long: how long it took
     /// is for the simulation to say.
     pub fn in_process(router: Router) -> Self {
-        let limits = Limits { total: Duration::MAX, ..Limits::DEFAULT };
-        Self { route: Route::InProcess(router), limits, gate: None }
+        Self { route: Route::InProcess(router), limits: Limits::DEFAULT, gate: None }
     }
 
     pub(super) fn over_network_within(limits: Limits) -> Result<Self, NoTransport> {

@@ -10,6 +10,7 @@ use crate::domain::inventory::{
     Finding, LAST_DAY, LastUse, Line, ListedKind, Standing, Summary, days_left, is_over,
 };
 use crate::domain::policy::Instance;
+use crate::domain::text::counted;
 
 /// What is left of 100 columns for the name.
 const NAME: usize = 34;
@@ -184,8 +185,7 @@ fn last_day(now: Timestamp) -> String {
     match days_left(now) {
         0 if is_over(now) => format!("Zendesk ended every API token on {LAST_DAY}."),
         0 => format!("Zendesk ends every API token on {LAST_DAY}, which is today."),
-        1 => format!("Zendesk ends every API token on {LAST_DAY}, 1 day from now."),
-        days => format!("Zendesk ends every API token on {LAST_DAY}, {days} days from now."),
+        days => format!("Zendesk ends every API token on {LAST_DAY}, {} from now.", counted(days, "day")),
     }
 }
 

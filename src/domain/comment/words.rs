@@ -344,8 +344,8 @@ pub fn refusal(why: &RefusalReason, role: &str, view: &View<'_>) -> String {
             )
         }
         RefusalReason::CommentChanged => {
-            "this comment had been changed or taken away by somebody else. It is as it should be again: read it, then put the label on \
-             again."
+            "this comment had been changed or taken away by somebody else. It is as it should be again: read it, then \
+             put the label on again."
                 .to_owned()
         }
         RefusalReason::ClosedSince => "the issue was closed after it. Put it on again.".to_owned(),

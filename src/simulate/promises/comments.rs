@@ -2,7 +2,7 @@
 
 use super::super::facts::{Moment, Opened};
 use super::super::history::Label;
-use super::super::judge::Judge;
+use super::super::judge::{Judge, LAST_OF_API_TOKENS, LONGEST};
 use super::super::report::tally;
 use super::super::scene::Scene;
 use super::Promise;
@@ -12,14 +12,8 @@ use crate::sandbox::world::{Effect, Note};
 /// A label so long after an edit was no part of it, whatever GitLab leaves out of the edit's time.
 const SURELY_APART: jiff::SignedDuration = jiff::SignedDuration::from_secs(3);
 
-/// The longest life that may be asked for, in days.
-pub(in crate::simulate) const LONGEST: i16 = 365;
-
-/// Zendesk ends all API tokens with this day.
-pub(in crate::simulate) const LAST_OF_API_TOKENS: jiff::civil::Date = jiff::civil::date(2027, 4, 30);
-
 /// Titles of comments on requests for which nothing is to happen any more, or not before a person says so.
-pub(in crate::simulate) const OVER: [&str; 5] = ["Ended", "Refused", "Denied", "Withdrawn", "Blocked"];
+const OVER: [&str; 5] = ["Ended", "Refused", "Denied", "Withdrawn", "Blocked"];
 
 const OPENING: &str = "#### Access request: ";
 
@@ -34,6 +28,11 @@ impl Scene {
     pub(in super::super) fn title(&self, issue: Opened) -> Option<&str> {
         let comment = self.comments(issue.id).next()?;
         comment.body.strip_prefix(OPENING)?.lines().next()
+    }
+
+    /// Whether its comment says that nothing is to happen any more, or not before a person says so.
+    pub(in super::super) fn is_over(&self, issue: Opened) -> bool {
+        self.title(issue).is_some_and(|title| OVER.contains(&title))
     }
 
     /// The comment as it stands; empty where there is none.
@@ -131,8 +130,7 @@ impl Scene {
     pub(in super::super) fn note_beginnings(&mut self) {
         let moment = self.sandbox.world.gitlab.last_id;
         for issue in self.issues.values().copied().collect::<Vec<_>>() {
-            let over = self.title(issue).is_some_and(|title| OVER.contains(&title));
-            if over {
+            if self.is_over(issue) {
                 self.facts.over.insert(issue.id);
             } else if self.facts.over.remove(&issue.id) {
                 self.facts.begun_anew.insert(issue.id, moment);
@@ -193,11 +191,10 @@ impl Scene {
             .version(issue.id, until)
             .is_some_and(|version| now.duration_since(version.at) < jiff::SignedDuration::from_hours(24));
         let anew = self.facts.begun_anew.get(&issue.id).is_some_and(|begun| event < *begun);
-        let over = self.title(issue).is_some_and(|title| OVER.contains(&title));
         complete
             && fresh
             && !anew
-            && !over
+            && !self.is_over(issue)
             && self.is_clear_of_edits(issue, event)
             && (event..=until).all(|moment| at(moment) == Some((event, manager)))
     }

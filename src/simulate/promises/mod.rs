@@ -10,7 +10,6 @@ mod secrets;
 
 use std::fmt;
 
-pub(in crate::simulate) use comments::{LAST_OF_API_TOKENS, LONGEST, OVER};
 pub(super) use secrets::messages;
 
 /// The promises of the design, in its order.

@@ -68,22 +68,6 @@ impl Endpoint for GroupMember {
     }
 }
 
-/// `GET /groups/:id/members/all`
-pub(super) struct GroupMembers {
-    pub(super) group: String,
-}
-
-impl Endpoint for GroupMembers {
-    fn method(&self) -> Method {
-        Method::GET
-    }
-
-    fn endpoint(&self) -> Cow<'static, str> {
-        let group: String = url::form_urlencoded::byte_serialize(self.group.as_bytes()).collect();
-        format!("groups/{group}/members/all").into()
-    }
-}
-
 /// `GET /projects/:id/issues/:iid/resource_state_events`
 pub(super) struct StateEvents {
     pub(super) key: IssueKey,

@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 
 use gitlab::api::common::{NameOrId, SortOrder};
+use gitlab::api::groups::members::AllGroupMembers;
 use gitlab::api::projects::Project as OneProject;
 use gitlab::api::projects::issues::notes::{
     CreateIssueNote, DeleteIssueNote, EditIssueNote, IssueNotes, NoteOrderBy,
@@ -37,7 +38,7 @@ pub mod setup;
 mod shapes;
 pub mod sweep;
 
-use endpoints::{GroupMember, GroupMembers, OneNote, Question, StateEvents, UpdatedIssues};
+use endpoints::{GroupMember, OneNote, Question, StateEvents, UpdatedIssues};
 pub use new_issue::NewIssue;
 use session::built;
 
@@ -299,7 +300,7 @@ impl GitLab {
 
     /// All members of a group, inherited ones included; nobody if GitLab does not show it to us.
     pub async fn group_members(&self, group: &str) -> Result<Vec<(UserId, Membership)>, VendorError> {
-        let endpoint = GroupMembers { group: group.to_owned() };
+        let endpoint = built(AllGroupMembers::builder().group(group).build());
         let keep = |one: shapes::ListedMember| Some((one.id, one.member.membership()));
         match self.ask_all_for("group_members", &endpoint, keep).await {
             Err(VendorError::NotFound { .. }) => Ok(Vec::new()),
