@@ -245,8 +245,10 @@ impl Scene {
                 Poll::Pending if !gate.has(place) => Poll::Pending,
                 Poll::Pending if rested && parts.is_at_rest() => Poll::Ready(Moved::Waits),
                 // Beside what waits at the gate, the database or the file of the directory is still at work: nothing
-                // else happens meanwhile, or two runs of a seed would depend on how fast they are.
+                // else happens meanwhile, or two runs of a seed would depend on how fast they are. Its threads may need
+                // this processor for it.
                 Poll::Pending => {
+                    std::thread::yield_now();
                     context.waker().wake_by_ref();
                     Poll::Pending
                 }
