@@ -1,6 +1,7 @@
 //! `countersign whose`: to whom a leaked credential belongs, and how to revoke it now.
 //!
-//! By a keyed fingerprint or by the beginning that Zendesk itself shows; neither tells the secret. A whole secret is
+//! By a keyed fingerprint or by the beginning that Zendesk itself shows, of access tokens as well that were fetched with an
+//! OAuth client of ours; neither tells the secret. A whole secret is
 //! read from standard input alone, so that it is in no history and no list of processes, and is never written back.
 
 use std::io::Read as _;
@@ -10,7 +11,7 @@ use zeroize::Zeroizing;
 use super::output::{ExitStatus, Failure, data, say};
 use super::{ConfigFile, load, orders};
 use crate::domain::ids::IssueKey;
-use crate::domain::inventory::LastUse;
+use crate::domain::inventory::{LastUse, ListedKind};
 use crate::domain::record::{Attempt, Record};
 use crate::domain::snapshot::OrderKind;
 use crate::domain::text;
@@ -61,14 +62,15 @@ pub(super) async fn run(arguments: Arguments) -> Result<ExitStatus, Failure> {
 }
 
 /// The request of the only one that fits: by its fingerprint, or by a beginning where every list was read. A whole
-/// secret that only begins like one of ours is another.
+/// secret that only begins like one that was handed over is another; of what was fetched with an OAuth client nobody
+/// knows more than the beginning.
 pub fn only(leaked: &Leaked, found: &Traced) -> Result<IssueKey, Failure> {
     match found.traces.as_slice() {
         [Trace { owned: Owned::Ours { key, .. }, exact: true, .. }] => Ok(*key),
-        [Trace { owned: Owned::Ours { key, .. }, .. }] if leaked.is_whole() => Err(Failure::usage(
-            "this secret is not known here, only one that begins alike: nothing was revoked",
-        )
-        .hint(format!("if it is that one after all: countersign revoke {key} --why …"))),
+        [Trace { owned: Owned::Ours { key, .. }, fetched: false, .. }] if leaked.is_whole() => Err(
+            Failure::usage("this secret is not known here, only one that begins alike: nothing was revoked")
+                .hint(format!("if it is that one after all: countersign revoke {key} --why …")),
+        ),
         _ if !found.unreadable.is_empty() => Err(Failure::usage(format!(
             "{} could not be read, so another credential may fit as well: nothing was revoked",
             found.unreadable.join(", ")
@@ -118,16 +120,19 @@ pub fn by_secret(from: &mut dyn std::io::Read) -> Result<Leaked, Failure> {
 pub async fn tell(context: &Context, leaked: &Leaked) -> Result<Traced, Failure> {
     let found = trace(context, leaked).await?;
     for list in &found.unreadable {
-        say(format_args!("{list}: the API tokens could not be read; more may be known of it later"));
+        say(format_args!("{list} could not be read; more may be known of it later"));
     }
     if found.traces.is_empty() {
-        return Err(Failure::not_true("No credential that was issued here, and no API token at Zendesk, is known by that.")
-            .hint("what was issued before fingerprints were kept is known by its beginning alone, while Zendesk lists it"));
+        return Err(Failure::not_true("No credential that was issued here, and no API token or access token at Zendesk, is known by that.")
+            .hint("what was issued before fingerprints were kept, and what an OAuth client fetched, is known by its beginning alone, while Zendesk lists it"));
     }
     for one in &found.traces {
         let by = match one.exact {
             true if leaked.is_identifier() => "its identifier",
             true => "its fingerprint",
+            false if one.fetched => {
+                "the beginning of an access token that was fetched with it: others may begin alike"
+            }
             false => "its beginning alone: others may begin alike",
         };
         data(describe(context, one, by).await);
@@ -143,7 +148,13 @@ async fn describe(context: &Context, one: &Trace, by: &str) -> String {
     };
     let rows = match &one.owned {
         Owned::Ours { key, record, attempt } => ours(context, (*key, record, attempt)).await,
-        Owned::Others { instance, id, name, creator } => vec![
+        Owned::Others { kind: ListedKind::OauthToken, instance, id, name, creator } => vec![
+            ("credential", format!("access token {id} at {instance}, of the OAuth client {}", text::quote(name))),
+            ("issue", "none: it was not issued here".to_owned()),
+            ("acts as", creator.clone()),
+            ("revoke now", "Admin Center, Apps and integrations > APIs: a new secret for that client, and its tokens deleted".to_owned()),
+        ],
+        Owned::Others { instance, id, name, creator, .. } => vec![
             ("credential", format!("API token {id} at {instance}, named {}", text::quote(name))),
             ("issue", "none: it was not issued here".to_owned()),
             ("created by", creator.clone()),

@@ -217,7 +217,7 @@ pub struct ListedClient {
     pub created_at: Option<Timestamp>,
 }
 
-/// An OAuth access token in Zendesk's list. The cut token and the refresh token are dropped unread.
+/// An OAuth access token in Zendesk's list. The refresh token is dropped unread.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListedAccess {
     /// Numeric id.
@@ -234,6 +234,8 @@ pub struct ListedAccess {
     pub expires_at: Option<Timestamp>,
     /// The last authentication. `None`: never, or the answer does not say.
     pub used_at: Option<Timestamp>,
+    /// Its first letters, which Zendesk shows to every admin: ten at most.
+    pub visible: Option<String>,
 }
 
 /// A line of Zendesk's own audit log: a change of its configuration.

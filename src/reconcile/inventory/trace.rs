@@ -1,7 +1,10 @@
 //! To whom a leaked credential belongs: by its fingerprint in the ledger, or by the beginning that Zendesk shows.
 //!
 //! Fingerprints are exact and outlive the credential. Beginnings are asked of the ledger and of Zendesk's lists, which
-//! also know what was not issued here; several credentials may begin alike.
+//! also know what was not issued here; several credentials may begin alike. What a client's holder fetched with it is known
+//! to Zendesk alone: `fetched`, next door.
+
+mod fetched;
 
 use zeroize::Zeroizing;
 
@@ -9,6 +12,7 @@ use super::ledger::Ledger;
 use crate::domain::ids::{CredentialId, IssueKey};
 use crate::domain::inventory::{LastUse, Listed, ListedKind};
 use crate::domain::record::{Attempt, Record};
+use crate::domain::terms::Kind;
 use crate::reconcile::context::Context;
 use crate::store::StoreError;
 
@@ -83,13 +87,15 @@ pub enum Owned {
     },
     /// Made by somebody else.
     Others {
+        /// What it is.
+        kind: ListedKind,
         /// The instance's name.
         instance: String,
         /// Its id.
         id: CredentialId,
-        /// Its name.
+        /// Its name; of an access token, its client's.
         name: String,
-        /// Who created it, for people.
+        /// Who created it, or whom it acts as, for people.
         creator: String,
     },
 }
@@ -101,6 +107,8 @@ pub struct Trace {
     pub owned: Owned,
     /// By its fingerprint or identifier, and not by its beginning alone.
     pub exact: bool,
+    /// It is an access token that the holder fetched with an OAuth client of ours: no fingerprint is kept of such.
+    pub fetched: bool,
     /// Its last use; `None`: Zendesk does not list it.
     pub last_use: Option<LastUse>,
 }
@@ -110,7 +118,7 @@ pub struct Trace {
 pub struct Traced {
     /// All that fit; one alone where the fingerprint is known.
     pub traces: Vec<Trace>,
-    /// Instances whose list could not be read.
+    /// Lists that could not be read, for people: "the API tokens of Zendesk Global".
     pub unreadable: Vec<String>,
 }
 
@@ -126,7 +134,8 @@ pub async fn trace(context: &Context, leaked: &Leaked) -> Result<Traced, StoreEr
     if let Some(fingerprint) = whole.as_ref().or(leaked.fingerprint.as_ref()) {
         for found in context.store.fingerprints_like(fingerprint).await? {
             if found.fingerprint.starts_with(fingerprint.as_str()) {
-                add(context, &mut traced, ((found.key, found.attempt), true), &listed).await?;
+                let found = Found { exact: true, ..Found::of(found.key, found.attempt) };
+                add(context, &mut traced, (found, &listed)).await?;
             }
         }
         if !traced.traces.is_empty() {
@@ -135,6 +144,7 @@ pub async fn trace(context: &Context, leaked: &Leaked) -> Result<Traced, StoreEr
     }
     if let Some(beginning) = &leaked.beginning {
         by_beginning(context, (beginning, &listed), &mut traced).await?;
+        fetched::by_beginning(context, beginning, &mut traced).await?;
     }
     Ok(traced)
 }
@@ -145,7 +155,7 @@ async fn listings(context: &Context, traced: &mut Traced) -> Vec<(String, Listed
         let Some(zendesk) = context.zendesk.get(&instance.key) else { continue };
         match zendesk.inventory_of_api_tokens().await {
             Ok(listing) => all.extend(listing.into_iter().map(|one| (instance.key.clone(), one))),
-            Err(_) => traced.unreadable.push(instance.name.clone()),
+            Err(_) => traced.unreadable.push(format!("the API tokens of {}", instance.name)),
         }
     }
     all
@@ -156,12 +166,12 @@ async fn by_identifier(context: &Context, identifier: &str, traced: &mut Traced)
     let mut found = Vec::new();
     let each = |key, _: &Record, attempt: Attempt| {
         if attempt.identifier.as_deref() == Some(identifier) {
-            found.push((key, attempt.number));
+            found.push(Found { exact: true, ..Found::of(key, attempt.number) });
         }
     };
     context.store.each_attempt(each).await?;
     for one in found {
-        add(context, traced, (one, true), &[]).await?;
+        add(context, traced, (one, &[])).await?;
     }
     Ok(())
 }
@@ -173,7 +183,7 @@ async fn by_beginning(
 ) -> Result<(), StoreError> {
     for found in context.store.fingerprints_like(beginning).await? {
         if found.visible.as_deref().is_some_and(|visible| alike(visible, beginning)) {
-            add(context, traced, ((found.key, found.attempt), false), listed).await?;
+            add(context, traced, (Found::of(found.key, found.attempt), listed)).await?;
         }
     }
     for instance in &context.policy.instances {
@@ -188,7 +198,7 @@ async fn by_beginning(
         for one in these {
             match ledger.find(ListedKind::ApiToken, one.id) {
                 Some(known) => {
-                    add(context, traced, ((known.key, known.attempt), false), listed).await?;
+                    add(context, traced, (Found::of(known.key, known.attempt), listed)).await?;
                 }
                 None => traced.traces.push(of_others(&instance.name, one)),
             }
@@ -208,17 +218,35 @@ fn of_others(instance: &str, one: &Listed) -> Trace {
         (None, Some(id)) => format!("Zendesk user {id}"),
         (_, None) => "not known".to_owned(),
     };
-    let owned = Owned::Others { instance: instance.to_owned(), id: one.id, name: one.name.clone(), creator };
-    Trace { owned, exact: false, last_use: Some(one.last_use) }
+    let (instance, name) = (instance.to_owned(), one.name.clone());
+    let owned = Owned::Others { kind: one.kind, instance, id: one.id, name, creator };
+    Trace { owned, exact: false, fetched: false, last_use: Some(one.last_use) }
+}
+
+/// An attempt of the ledger that fits.
+#[derive(Clone, Copy)]
+struct Found {
+    key: IssueKey,
+    number: u32,
+    exact: bool,
+    /// Of an access token that its holder fetched, the last use.
+    fetched: Option<LastUse>,
+}
+
+impl Found {
+    /// By its beginning.
+    fn of(key: IssueKey, number: u32) -> Self {
+        Self { key, number, exact: false, fetched: None }
+    }
 }
 
 /// Adds what was issued here, once.
 async fn add(
     context: &Context,
     traced: &mut Traced,
-    ((key, number), exact): ((IssueKey, u32), bool),
-    listed: &[(String, Listed)],
+    (found, listed): (Found, &[(String, Listed)]),
 ) -> Result<(), StoreError> {
+    let Found { key, number, exact, fetched } = found;
     let known = |one: &Trace| matches!(&one.owned, Owned::Ours { key: other, attempt, .. } if *other == key && attempt.number == number);
     if traced.traces.iter().any(known) {
         return Ok(());
@@ -231,8 +259,10 @@ async fn add(
         .iter()
         .filter(|_| !attempt.kind.is_oauth())
         .find(|(instance, one)| *instance == attempt.instance && Some(one.id) == attempt.credential);
-    let last_use = seen.map(|(_, one)| one.last_use);
+    let last_use = fetched.or_else(|| seen.map(|(_, one)| one.last_use));
+    // The one token of a client that was made for it was handed over by us.
+    let fetched = fetched.is_some() && attempt.kind == Kind::OauthClient;
     let owned = Owned::Ours { key, record: Box::new(record), attempt: Box::new(attempt) };
-    traced.traces.push(Trace { owned, exact, last_use });
+    traced.traces.push(Trace { owned, exact, fetched, last_use });
     Ok(())
 }

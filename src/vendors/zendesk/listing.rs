@@ -9,13 +9,12 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 
 use super::login::Login;
+use super::shapes::beginning;
 use super::{Ask, LIST, TOKENS, Zendesk, malformed};
 use crate::domain::ids::{CredentialId, Email, ZendeskUserId};
 use crate::domain::inventory::{LastUse, Listed, ListedKind};
 use crate::vendors::VendorError;
 
-/// As many letters of a token as Zendesk returns of an OAuth token.
-const VISIBLE: usize = 10;
 /// Shorter beginnings fit too many.
 const SHORTEST: usize = 4;
 
@@ -52,14 +51,6 @@ type Said = Option<Option<Timestamp>>;
 
 fn said<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Said, D::Error> {
     Option::<Timestamp>::deserialize(deserializer).map(Some)
-}
-
-/// The first letters, without the dots or stars that stand for the rest.
-fn beginning<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    let shown = Option::<String>::deserialize(deserializer)?.map(zeroize::Zeroizing::new);
-    let plain = |letter: &char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_');
-    let kept = shown.map(|text| text.chars().take_while(plain).take(VISIBLE).collect::<String>());
-    Ok(kept.filter(|text| !text.is_empty()))
 }
 
 impl Zendesk {

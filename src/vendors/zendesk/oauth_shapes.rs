@@ -1,7 +1,7 @@
 //! Zendesk's JSON about OAuth clients and access tokens, as little of it as we need.
 //!
-//! The shapes of lists have no field for a secret, a token or a refresh token. What is minted is read in two places
-//! only, the answer of a client's creation and that of a grant, and goes straight into a type that is wiped.
+//! The shapes of lists have no field for a secret or a refresh token; of a token they take the beginning that Zendesk shows
+//! to every admin, cut to ten letters even where an answer holds more. What is minted is read in two places only, the answer of a client's creation and that of a grant, and goes straight into a type that is wiped.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::pages::Paging;
-use super::shapes::secret;
+use super::shapes::{beginning, secret};
 use crate::domain::ids::{CredentialId, ZendeskUserId};
 use crate::domain::observed::{ListedAccess, ListedClient};
 use crate::secret::MintedSecret;
@@ -118,6 +118,8 @@ pub(super) struct Access {
     created_at: Option<Timestamp>,
     expires_at: Option<Timestamp>,
     used_at: Option<Timestamp>,
+    #[serde(default, rename = "token", deserialize_with = "beginning")]
+    visible: Option<String>,
 }
 
 impl From<Access> for ListedAccess {
@@ -130,6 +132,7 @@ impl From<Access> for ListedAccess {
             created_at: access.created_at,
             expires_at: access.expires_at,
             used_at: access.used_at,
+            visible: access.visible,
         }
     }
 }

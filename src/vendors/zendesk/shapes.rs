@@ -12,6 +12,9 @@ use crate::domain::ids::{CredentialId, Email, ZendeskUserId};
 use crate::domain::observed::ListedToken;
 use crate::secret::MintedSecret;
 
+/// As many letters of a token as Zendesk returns of an OAuth token.
+const VISIBLE: usize = 10;
+
 /// The user our login stands for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ourselves {
@@ -124,6 +127,14 @@ struct MintedToken {
 pub(super) fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<MintedSecret>, D::Error> {
     let value = Option::<String>::deserialize(deserializer)?;
     Ok(value.filter(|value| !value.is_empty()).map(MintedSecret::new))
+}
+
+/// The first letters, without the dots or stars that stand for the rest.
+pub(super) fn beginning<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let shown = Option::<String>::deserialize(deserializer)?.map(zeroize::Zeroizing::new);
+    let plain = |letter: &char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_');
+    let kept = shown.map(|text| text.chars().take_while(plain).take(VISIBLE).collect::<String>());
+    Ok(kept.filter(|text| !text.is_empty()))
 }
 
 impl Minted {

@@ -97,7 +97,8 @@ async fn a_leaked_secret_leads_to_its_issue_and_leaves_no_trace() {
     let leaked = by_secret(&mut format!("{secret}\n").as_bytes()).unwrap();
     assert!(!format!("{leaked:?}").contains(&secret[..4]));
     let found = house.whose(&leaked).await.unwrap();
-    let [Trace { owned: Owned::Ours { key, record, .. }, exact: true, last_use: Some(_) }] = found.as_slice()
+    let [Trace { owned: Owned::Ours { key, record, .. }, exact: true, last_use: Some(_), .. }] =
+        found.as_slice()
     else {
         panic!("{found:#?}")
     };

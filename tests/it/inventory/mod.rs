@@ -4,6 +4,7 @@ mod daily;
 mod doubt;
 mod ending;
 mod hands;
+mod leaked;
 mod oauth;
 mod retire;
 

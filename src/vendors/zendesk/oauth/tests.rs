@@ -19,7 +19,7 @@ async fn lists_follow_the_cursor_and_hold_no_secret() {
         let (id, more) = if second { (2, "false") } else { (1, "true") };
         let thing = format!(
             r#"{{"id":{id},"name":"n","identifier":"i{id}","kind":"confidential","user_id":29,"secret":"hidden",
-            "description":null,"client_id":7,"scopes":["read"],"token":"hidden","refresh_token":"hidden",
+            "description":null,"client_id":7,"scopes":["read"],"token":"0123456789-hidden","refresh_token":"hidden",
             "expires_at":"2026-11-22T12:00:00Z"}}"#
         );
         let meta = format!(r#""meta":{{"has_more":{more},"after_cursor":"c1"}}"#);
@@ -31,6 +31,7 @@ async fn lists_follow_the_cursor_and_hold_no_secret() {
     assert_eq!((clients[0].confidential, clients[0].owner), (Some(true), Some(ZendeskUserId(29))));
     assert_eq!((tokens.len(), tokens[0].scopes.as_slice()), (2, ["read".to_owned()].as_slice()));
     assert!(!format!("{clients:?}{tokens:?}").contains("hidden"));
+    assert_eq!(tokens[0].visible.as_deref(), Some("0123456789"), "ten letters, whatever the answer holds");
     assert!(zendesk.list_access_tokens(Some(CredentialId(8))).await.unwrap().is_empty(), "not this client's");
     let asked = lines(&log);
     assert_eq!(asked[1], "GET /zendesk/api/v2/oauth/clients?page%5Bsize%5D=100");
