@@ -506,3 +506,20 @@ async fn an_api_token_is_switched_off_on_its_day_and_deleted_a_week_later() {
     assert_eq!((house.phase(iid).await.as_str(), house.tokens(iid).await.len()), ("ended", 0));
     house.leave().await;
 }
+
+#[tokio::test]
+async fn a_client_that_no_list_shows_and_whose_secret_can_be_renewed_is_alive_until_it_is_deleted() {
+    let house = House::open().await;
+    let iid = house.approved_form(&Form::oauth_client()).await;
+    house.later(DAY).await;
+    house.quirk(json!({"lists_no_clients": true})).await;
+    let refusal = json!({"vendor": "zendesk", "method": "DELETE", "path": "oauth/clients", "effect": "status:500", "times": 0});
+    house.fault(refusal).await;
+    house.orders(iid, OrderKind::Revoke).await;
+    assert_eq!((house.phase(iid).await.as_str(), house.clients().len()), ("ending", 1));
+    house.heal().await;
+    house.later(DAY).await;
+    assert_eq!(house.phase(iid).await, "ended");
+    house.no_oauth();
+    house.leave().await;
+}

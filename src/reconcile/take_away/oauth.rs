@@ -26,17 +26,24 @@ pub(super) async fn end(
     if !without_tokens(zendesk, (attempt, client)).await? {
         return Ok(Outcome::NotYet);
     }
-    if is_listed(zendesk, client).await? {
-        attempt.seen_listed = true;
-    } else if (attempt.seen_listed && attempt.touched) || old_enough(attempt, now) {
+    if !is_there(zendesk, (attempt, client)).await? && may_be_gone(attempt, now) {
         return Ok(Outcome::Gone { already: !attempt.touched });
     }
     attempt.touched = true;
     ignoring_absence(zendesk.delete_client(client).await)?;
-    let there = is_listed(zendesk, client).await?;
+    let there = is_there(zendesk, (attempt, client)).await?;
     // Not listed, and too young for that to mean anything: looked at again later.
-    let gone = !there && attempt.seen_listed && zendesk.list_access_tokens(Some(client)).await?.is_empty();
+    let gone = !there
+        && (attempt.seen_listed || old_enough(attempt, now))
+        && zendesk.list_access_tokens(Some(client)).await?.is_empty();
     Ok(if gone { Outcome::Gone { already: false } } else { Outcome::NotYet })
+}
+
+/// Whether not being there proves anything before we ask for its deletion: not of what is too young for the lists, and
+/// not of what took a new secret from us, whatever the lists show.
+fn may_be_gone(attempt: &Attempt, now: Timestamp) -> bool {
+    let took_a_secret = attempt.secret_discarded_at.is_some();
+    !took_a_secret && (old_enough(attempt, now) || (attempt.seen_listed && attempt.touched))
 }
 
 /// Done once: from then on nobody fetches another token.
@@ -80,6 +87,21 @@ async fn without_tokens(
     Ok(false)
 }
 
-async fn is_listed(zendesk: &Zendesk, client: CredentialId) -> Result<bool, VendorError> {
-    Ok(zendesk.list_clients().await?.iter().any(|one| one.id == client))
+/// Whether the list shows it; what no list ever showed is asked for under its own address as well.
+async fn is_there(
+    zendesk: &Zendesk,
+    (attempt, client): (&mut Attempt, CredentialId),
+) -> Result<bool, VendorError> {
+    if zendesk.list_clients().await?.iter().any(|one| one.id == client) {
+        attempt.seen_listed = true;
+        return Ok(true);
+    }
+    if attempt.seen_listed {
+        return Ok(false);
+    }
+    match zendesk.client(client).await {
+        Ok(one) => Ok(one.id == client),
+        Err(VendorError::NotFound { .. }) => Ok(false),
+        Err(error) => Err(error),
+    }
 }

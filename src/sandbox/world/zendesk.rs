@@ -40,6 +40,8 @@ pub(crate) struct Quirks {
     pub(crate) deleting_a_client_ends_its_tokens: bool,
     /// So many deletions of an access token answer 204 and do nothing.
     pub(crate) false_deletions: u32,
+    /// OAuth clients are on no list; each is still there under its own address, and works.
+    pub(crate) lists_no_clients: bool,
     /// Pages hold half of what they could.
     pub(crate) short_pages: bool,
     /// What a new client gets in place of what was asked for.

@@ -30,7 +30,8 @@ pub(crate) fn list(desk: &mut Desk<'_>, of: Option<u64>) -> Reply {
     let (now, url, short) = (desk.world.now(), desk.url(), desk.account()?.quirks.short_pages);
     let wish = Wish::of(desk, short);
     let account = desk.account()?;
-    let there = |client: &&Client| account.lists(now, client.created_at, client.deleted_at);
+    let hidden = account.quirks.lists_no_clients;
+    let there = |client: &&Client| !hidden && account.lists(now, client.created_at, client.deleted_at);
     let theirs = |client: &&Client| of.is_none_or(|of| client.user_id == of);
     let items = account.clients.values().filter(there).filter(theirs).collect();
     let show = |client: &Client| shape(&url, client);
