@@ -84,7 +84,7 @@ pub fn allowed(
         Standing::OwnLogin => Err(NotAllowed::OwnLogin),
         Standing::Orphan | Standing::Foreign => Err(NotAllowed::Nobodys),
         Standing::Exception => of_exception(deed, listed, rules, now),
-        Standing::Ours => of_ours(deed, known.ok_or(NotAllowed::Nobodys)?),
+        Standing::Ours => of_ours(deed, known.ok_or(NotAllowed::Nobodys)?, now),
     }
 }
 
@@ -99,8 +99,9 @@ fn of_exception(deed: &Deed, listed: &Listed, rules: Rules<'_>, now: Timestamp) 
     }
 }
 
-fn of_ours(deed: &Deed, known: &Known) -> Result<Deed, NotAllowed> {
+fn of_ours(deed: &Deed, known: &Known, now: Timestamp) -> Result<Deed, NotAllowed> {
     match (known.expected, deed) {
+        (Expected::Live { .. }, Deed::Reactivate) if known.is_due(now) => Err(NotAllowed::Ended),
         (Expected::Passing, _) => Err(NotAllowed::Passing),
         (Expected::Live { .. }, Deed::Delete) => Err(NotAllowed::Live),
         (Expected::Live { .. }, Deed::Rename(name)) => match name {
@@ -188,6 +189,7 @@ mod tests {
     fn expectations() -> impl Strategy<Value = Expected> {
         prop_oneof![
             Just(Expected::Live { ends_at: None }),
+            Just(Expected::Live { ends_at: Some(time(NOW)) }),
             Just(Expected::SwitchedOff { deleted_from: time(NOW) }),
             Just(Expected::Passing),
             Just(Expected::Gone)
@@ -212,7 +214,7 @@ mod tests {
             let known = known(expected);
             if let Ok(deed) = on(&deed, &thing, Some(&known)) {
                 prop_assert!(expected != Expected::Passing);
-                prop_assert!(deed != Deed::Reactivate || known.is_live());
+                prop_assert!(deed != Deed::Reactivate || (known.is_live() && !known.is_due(time(NOW))));
                 prop_assert!(deed != Deed::Delete || !known.is_live());
                 if let Deed::Rename(name) = deed {
                     prop_assert_eq!(name, Some(known.name));

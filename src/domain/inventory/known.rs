@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::ListedKind;
 use crate::domain::ids::{CredentialId, IssueKey, UserId};
+use crate::domain::phase::Phase;
 use crate::domain::record::{Attempt, AttemptState, Record};
 use crate::domain::terms::Kind;
 
@@ -121,6 +122,11 @@ impl Known {
         self.access_token && now.duration_since(since) >= MARGIN && ends_at.duration_since(now) >= MARGIN
     }
 
+    /// Whether its end has come, whoever was there to take it away.
+    pub fn is_due(&self, now: Timestamp) -> bool {
+        self.ends_at().is_some_and(|end| end <= now)
+    }
+
     /// Whether it should be there and work.
     pub fn is_live(&self) -> bool {
         matches!(self.expected, Expected::Live { .. })
@@ -140,7 +146,9 @@ fn expected(record: &Record, attempt: &Attempt, now: Timestamp) -> Expected {
     let of_this = record.issued.as_ref().filter(|terms| terms.generation == attempt.generation);
     let ends_at = of_this.map(|terms| terms.ends_at);
     let overdue = ends_at.is_some_and(|end| now.duration_since(end) >= LATE);
+    let ending = matches!(record.phase, Phase::Ending { .. }) && attempt.generation == record.generation;
     match attempt.state {
+        AttemptState::Delivered if ending => going(attempt, overdue, now),
         AttemptState::Delivered if !overdue => Expected::Live { ends_at },
         AttemptState::Delivered | AttemptState::Gone => Expected::Gone,
         AttemptState::TakingAway { .. } => going(attempt, overdue, now),

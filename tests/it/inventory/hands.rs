@@ -214,3 +214,47 @@ async fn t23_many_orphans_at_once_are_held_back_until_a_person_releases_them() {
     house.has_exactly_one_of_ours(iid).await;
     house.leave().await;
 }
+
+#[tokio::test]
+async fn t23_an_orphan_that_is_gone_holds_nothing_else_back() {
+    let house = House::open().await;
+    let iid = house.approved().await;
+    let url = house.url(iid).await;
+    for number in 10..13 {
+        house.made_by_our_user(&format!("{url}{number}")).await;
+    }
+    house.clock.advance(SignedDuration::from_hours(2));
+    assert_eq!(house.take_orphans().await, ExitStatus::NotTrue);
+    let store = house.service().context.store();
+    assert_eq!(store.held_endings().await.unwrap().len(), 2);
+    let orphans = async || {
+        let lines = house.lines().await;
+        lines.into_iter().filter(|line| line["standing"] == "orphan").collect::<Vec<_>>()
+    };
+    house.deleted_by_hand(&orphans().await[0]["id"]).await;
+    // A list that cannot be read says nothing of what is gone.
+    house.fault(json!({"vendor": "zendesk", "path": "api_tokens", "effect": "status:500", "times": 0})).await;
+    house.next_inventory().await;
+    assert_eq!(store.held_endings().await.unwrap().len(), 2);
+    house.heal().await;
+    house.next_inventory().await;
+    assert_eq!(store.held_endings().await.unwrap().len(), 1, "the other is still there");
+    house.deleted_by_hand(&orphans().await[0]["id"]).await;
+    assert_eq!(house.take_orphans().await, ExitStatus::Done);
+    assert_eq!(store.held_endings().await.unwrap(), []);
+    house.leave().await;
+}
+
+#[tokio::test]
+async fn what_is_due_is_not_switched_on_again_although_nobody_has_taken_it_away_yet() {
+    let house = House::open().await;
+    let iid = house.approved().await;
+    let id = house.tokens(iid).await[0]["id"].clone();
+    house.credential(&id, Deed::Deactivate).await.unwrap();
+    // The service is down when the end comes.
+    let end: jiff::Timestamp = "2027-01-01T00:00:00Z".parse().unwrap();
+    house.clock.advance(end.duration_since(house.now()));
+    says(&house.hand_refused(&id, Deed::Reactivate).await, "its request has ended");
+    assert_eq!(house.tokens(iid).await[0]["active"], false);
+    house.leave().await;
+}
