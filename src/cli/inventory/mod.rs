@@ -108,9 +108,6 @@ fn every_finding() -> String {
 
 pub(super) async fn run(arguments: Arguments) -> Result<ExitStatus, Failure> {
     let config = load::config(&arguments.config)?;
-    if arguments.take_away.is_some() {
-        load::has_database(&config)?;
-    }
     let service = load::service(&config).await?;
     if let Some(TakeAway::Orphans) = arguments.take_away {
         let sayso = Sayso { why: load::why(&arguments.why)?, by: load::operator() };

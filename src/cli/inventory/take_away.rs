@@ -13,7 +13,7 @@ use super::chosen;
 use crate::domain::inventory::{Line, ListedKind, Standing};
 use crate::domain::policy::Instance;
 use crate::reconcile::Context;
-use crate::reconcile::inventory::{HandError, Wanted, may_take_orphans, take, take_orphan_away};
+use crate::reconcile::inventory::{HandError, Orphans, Wanted, may_take_orphans, take, take_orphan_away};
 
 /// What to take away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -42,12 +42,15 @@ pub async fn take_away(
     let mut orphans = Vec::new();
     for instance in chosen(context, instance)? {
         let mut lines: Vec<Line> = Vec::new();
+        let mut held = Orphans::of(context, &instance.key);
         let mut tell = |line: &Line| {
+            held.see(line);
             if line.standing == Standing::Orphan && line.kind != ListedKind::OauthToken {
                 lines.push(line.clone());
             }
         };
-        take(context, instance, context.now(), &mut tell).await?;
+        let summary = take(context, instance, context.now(), &mut tell).await?;
+        held.forget_others(context, &summary).await?;
         orphans.extend(lines.into_iter().map(|line| (instance, line)));
     }
     if orphans.is_empty() {

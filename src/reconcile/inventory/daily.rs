@@ -10,7 +10,7 @@ use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
-use super::take;
+use super::{Orphans, take};
 use crate::domain::ids::CredentialId;
 use crate::domain::inventory::summary::AuditLogRead;
 use crate::domain::inventory::{Finding, Line, ListedKind, Standing, Summary};
@@ -94,12 +94,17 @@ pub async fn daily(context: &Context) -> Result<(), StoreError> {
 async fn run(context: &Context, instance: &Instance) -> Result<(Value, Entry), StoreError> {
     let before = context.store.last_inventory(&instance.key).await?;
     let mut gathered = Gathered::default();
-    let mut tell = |line: &Line| gathered.take(line);
+    let mut orphans = Orphans::of(context, &instance.key);
+    let mut tell = |line: &Line| {
+        gathered.take(line);
+        orphans.see(line);
+    };
     let since = before
         .as_ref()
         .map_or_else(|| context.now().checked_sub(BACK), |run| run.begun_at.checked_sub(OVERLAP));
     let summary = take(context, instance, since.unwrap_or_else(|_| context.now()), &mut tell).await?;
     keep_beginnings(context, &gathered).await?;
+    orphans.forget_others(context, &summary).await?;
     say_once(context, instance, &summary).await?;
     let known = before.as_ref().and_then(foreign_of);
     let is_new = |name: &&String| known.as_ref().is_some_and(|known| !known.contains(*name));

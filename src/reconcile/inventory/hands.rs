@@ -177,7 +177,7 @@ async fn is_so(zendesk: &Zendesk, id: CredentialId, deed: &Deed) -> Result<bool,
 async fn take_back_if_ended(context: &Context, wanted: &Wanted<'_>) -> Result<(), HandError> {
     let ledger = Ledger::read(context, &wanted.instance.key).await?;
     let known = ledger.find(ListedKind::ApiToken, wanted.credential);
-    if known.is_some_and(|known| !known.is_live()) {
+    if known.is_some_and(|known| !known.is_live() || known.is_due(context.now())) {
         zendesk(context, wanted)?.deactivate_api_token(wanted.credential).await?;
         return Err(NotAllowed::Ended.into());
     }
@@ -207,7 +207,7 @@ pub async fn take_orphan_away(context: &Context, wanted: &Wanted<'_>, line: &Lin
     let rules = Rules { standards: &before.standards, exceptions: &wanted.instance.exceptions };
     let known = (before.known.as_ref(), before.pending);
     may_take_away(&before.listed, known, (rules, ourselves.id), context.now())?;
-    let subject = format!("{}/{}/{}", wanted.instance.key, line.kind.key(), wanted.credential);
+    let subject = super::held::subject(&wanted.instance.key, line.kind, wanted.credential);
     let cause = "it is an orphan of the inventory".to_owned();
     if !ask_brake(context, MassEnding { subject, cause }).await? {
         return Err(HandError::Held);

@@ -7,6 +7,7 @@
 mod daily;
 mod grants;
 mod hands;
+mod held;
 mod ledger;
 mod log;
 mod oauth;
@@ -29,9 +30,15 @@ use crate::vendors::VendorError;
 use crate::vendors::zendesk::Zendesk;
 pub use daily::{daily, keep_daily, told};
 pub use hands::{HandError, Wanted, handle, may_take_orphans, take_orphan_away};
+pub use held::Orphans;
 use ledger::Ledger;
 use oauth::listed_client;
 pub use trace::{Leaked, Owned, Trace, Traced, trace};
+
+/// The lists, as they are called where they could not be read.
+pub const API_TOKENS: &str = "API tokens";
+const CLIENTS: &str = "OAuth clients";
+const TOKENS: &str = "OAuth tokens";
 
 /// Takes each line as it comes.
 pub type Sink<'a> = &'a mut (dyn FnMut(&Line) + Send);
@@ -114,7 +121,7 @@ impl Taking<'_> {
             Ok(listing) => listing,
             Err(error) => {
                 self.summary.tokens_switched_off = matches!(error, VendorError::NotFound { .. });
-                self.unreadable("API tokens", &error);
+                self.unreadable(API_TOKENS, &error);
                 return Ok(());
             }
         };
@@ -191,7 +198,7 @@ impl Taking<'_> {
 /// Why a list could not be read, for people.
 pub(super) fn why_unread(what: &str, error: &VendorError) -> String {
     match error {
-        VendorError::NotFound { .. } if what == "API tokens" => {
+        VendorError::NotFound { .. } if what == API_TOKENS => {
             "access by API tokens is switched off for this account, so none of them works".to_owned()
         }
         VendorError::Forbidden { .. } => "our login may not see them".to_owned(),

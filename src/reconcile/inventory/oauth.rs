@@ -3,15 +3,12 @@
 //! An access token has no name: it is what its client is. Those whose client is no longer listed are traced to the
 //! ledger by their client's id; one of ours that outlives its client is a zombie, not somebody else's.
 
-use super::Taking;
 use super::grants::{Grants, Pages};
+use super::{CLIENTS, TOKENS, Taking};
 use crate::domain::inventory::{Finding, Judgement, Known, Line, Listed, ListedKind, Rules, judge};
 use crate::domain::observed::ListedClient;
 use crate::store::StoreError;
 use crate::vendors::zendesk::Zendesk;
-
-const CLIENTS: &str = "OAuth clients";
-const TOKENS: &str = "OAuth tokens";
 
 impl Taking<'_> {
     pub(super) async fn oauth(&mut self, zendesk: &Zendesk) -> Result<(), StoreError> {
