@@ -12,7 +12,9 @@ use super::{ConfigFile, inventory, load};
 use crate::domain::inventory::{LAST_DAY, days_left};
 use crate::domain::text::counted;
 use crate::reconcile::Context;
-use crate::reconcile::retire::{Followed, Planned, RetireError, follow, open, plan};
+use crate::reconcile::retire::{
+    Followed, IssueState, Opened, Planned, RetireError, closed, follow, open, plan, state,
+};
 use crate::store::Retirement;
 
 /// What to do.
@@ -158,21 +160,48 @@ pub async fn open_all(context: &Context, wish: &Wish, out: &mut (dyn Write + Sen
                 .owner
                 .clone()
                 .unwrap_or_else(|| "the provisioners: its owner is not known".to_owned());
-            let begun = planned.row.as_ref().is_some_and(|row| row.iid.is_some());
-            if wish.dry_run && !begun {
-                put(out, format_args!("{}\t{}\twould be opened for {whose}", instance.key, candidate.token));
-                continue;
-            }
-            let row = open(context, &planned, &wish.by).await?;
-            let what = if begun { "open already" } else { "opened" };
-            let url = row.url.unwrap_or_default();
-            put(out, format_args!("{}\t{}\t{what} for {whose}\t{url}", instance.key, candidate.token));
+            let (what, url) = if wish.dry_run {
+                would(context, planned.row.as_ref()).await?
+            } else {
+                done(open(context, &planned, &wish.by).await?)
+            };
+            let line = format!("{}\t{}\t{}", instance.key, candidate.token, what.replace("WHOM", &whose));
+            put(out, url.map_or_else(|| line.clone(), |url| format!("{line}\t{url}")));
         }
     }
     if wish.dry_run {
         say("Nothing was opened.");
     }
     Ok(())
+}
+
+/// What opening came to, for whom, and the issue's address.
+fn done(opened: Opened) -> (&'static str, Option<String>) {
+    match opened {
+        Opened::Now(row) => ("opened for WHOM", row.url),
+        Opened::Already(row) => ("open already for WHOM", row.url),
+        Opened::Again(row) => ("opened again for WHOM", row.url),
+        Opened::Hidden(row) => (HIDDEN, row.url),
+        Opened::ByAnother => ("begun by another run less than five minutes ago; run it again later", None),
+    }
+}
+
+const HIDDEN: &str = "had an issue that GitLab does not show any more: deleted, moved or hidden from us";
+
+/// What opening would come to.
+async fn would(
+    context: &Context,
+    row: Option<&Retirement>,
+) -> Result<(&'static str, Option<String>), Failure> {
+    let Some(row) = row.filter(|row| row.iid.is_some()) else {
+        return Ok(("would be opened for WHOM", None));
+    };
+    let what = match state(context, row).await? {
+        IssueState::Open => "open already for WHOM",
+        IssueState::Closed => "would be opened again for WHOM",
+        IssueState::Hidden => HIDDEN,
+    };
+    Ok((what, row.url.clone()))
 }
 
 /// Follows what was opened, and writes how far it is.
@@ -196,6 +225,7 @@ pub async fn tell_progress(context: &Context, out: &mut (dyn Write + Send)) -> R
             ),
         );
     }
+    tell_closed(&closed(context, &rows).await?, out);
     put(out, format_args!("\n{:<30} {:>6} {:>6}", "OWNER", "OPEN", "MOVED"));
     for (owner, (open, moved)) in by(&rows, |row| Some(row.owner_name.clone()), |row| row.ended_at.is_none())
     {
@@ -215,6 +245,27 @@ pub async fn tell_progress(context: &Context, out: &mut (dyn Write + Send)) -> R
         put(out, format_args!("{week:<30} {opened:>6} {moved:>6}"));
     }
     Ok(())
+}
+
+fn tell_closed(closed: &[Retirement], out: &mut (dyn Write + Send)) {
+    if closed.is_empty() {
+        return;
+    }
+    let were = if closed.len() == 1 {
+        "was closed although the token still works"
+    } else {
+        "were closed although the tokens still work"
+    };
+    put(
+        out,
+        format_args!(
+            "{} {were}; `countersign retire open` opens them again:",
+            counted(closed.len(), "issue")
+        ),
+    );
+    for row in closed {
+        put(out, format_args!("  {}", row.url.as_deref().unwrap_or_default()));
+    }
 }
 
 fn by(

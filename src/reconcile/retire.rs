@@ -1,31 +1,27 @@
 //! The campaign that moves API tokens to OAuth: whose each is, one issue for each, followed until the token is gone.
 //!
-//! The row is written before the issue is opened; a row without an issue is looked for at GitLab by its mark before
-//! another is opened, so that an answer that was lost makes no second one.
+//! The plan is here; `opening` has the issue of each opened once, `following` what became of them.
+
+mod following;
+mod opening;
 
 use std::collections::BTreeMap;
 
-use jiff::SignedDuration;
-use serde_json::json;
-
 use super::context::Context;
-use super::inventory::{take, why_unread};
+use super::inventory::{API_TOKENS, take};
 use super::provisioners;
 use crate::directory::Freshness;
-use crate::domain::ids::{IssueKey, ProjectId, UserId};
+use crate::domain::ids::UserId;
 use crate::domain::inventory::{LastUse, Line, ListedKind, Standing};
-use crate::domain::observed::Issue;
 use crate::domain::policy::Instance;
 use crate::domain::record::Record;
-use crate::domain::retirement::{Candidate, issue, mark, scopes_for};
+use crate::domain::retirement::{Candidate, scopes_for};
 use crate::domain::terms::Kind;
 use crate::domain::text;
-use crate::store::{Entry, Retirement, StoreError};
+use crate::store::{Retirement, StoreError};
 use crate::vendors::VendorError;
-use crate::vendors::gitlab::NewIssue;
-
-/// GitLab's clock may be behind ours by less than this.
-const OVERLAP: SignedDuration = SignedDuration::from_hours(1);
+pub use following::{Followed, closed, follow};
+pub use opening::{IssueState, Opened, open, state};
 
 /// Why it did not go on. What was done is written down; running it again goes on.
 #[derive(Debug, thiserror::Error)]
@@ -78,7 +74,7 @@ pub async fn plan(context: &Context, instance: &Instance) -> Result<Vec<Planned>
     if summary.tokens_switched_off {
         return Err(RetireError::SwitchedOff(instance.name.clone()));
     }
-    if let Some(list) = summary.unreadable.iter().find(|list| list.what == "API tokens") {
+    if let Some(list) = summary.unreadable.iter().find(|list| list.what == API_TOKENS) {
         let instance = instance.name.clone();
         return Err(RetireError::Unreadable { instance, why: list.why.clone() });
     }
@@ -157,115 +153,4 @@ async fn owner(context: &Context, line: &Line, record: Option<&Record>) -> Optio
     let project = context.store.projects().await.ok()?.first()?.id;
     let account = context.gitlab.account(project, found).await.ok()?;
     (account.active && !account.bot).then_some(found)
-}
-
-/// Opens the issue of one token, once. The row, with its issue.
-pub async fn open(context: &Context, planned: &Planned, by: &str) -> Result<Retirement, RetireError> {
-    if let Some(row) = planned.row.clone().filter(|row| row.iid.is_some()) {
-        return Ok(row);
-    }
-    let project = context.store.projects().await?;
-    let watched = project.iter().find(|one| context.policy.watches(one.id, &one.path));
-    let mut row = match planned.row.clone() {
-        Some(row) => row,
-        None => fresh(context, planned, watched.ok_or(RetireError::NoProject)?.id),
-    };
-    context.store.keep_retirement(row.clone()).await?;
-    let (title, description) = issue(&planned.candidate, context.store.installation());
-    let found = if let Some(found) = found(context, &row).await? {
-        found
-    } else {
-        let new = NewIssue { title: &title, description: &description, assignees: &planned.people };
-        context.gitlab.create_issue(row.project, new).await?
-    };
-    (row.iid, row.url, row.opened_at) = (Some(found.0.iid), Some(found.1), Some(context.now()));
-    context.store.keep_retirement(row.clone()).await?;
-    let detail = json!({"instance": row.instance, "credential": row.token, "issue": row.url, "by": by,
-        "assigned": planned.people, "owner_known": planned.owner.is_some()});
-    let entry = Entry { kind: "retirement.opened".into(), key: None, detail };
-    context.store.append(vec![entry]).await?;
-    Ok(row)
-}
-
-fn fresh(context: &Context, planned: &Planned, project: ProjectId) -> Retirement {
-    let candidate = &planned.candidate;
-    Retirement {
-        instance: candidate.instance.0.clone(),
-        token: candidate.token,
-        name: candidate.name.clone(),
-        owner: planned.owner,
-        owner_name: candidate.owner.clone().unwrap_or_else(|| "provisioners".to_owned()),
-        project,
-        iid: None,
-        url: None,
-        intended_at: context.now(),
-        opened_at: None,
-        ended_at: None,
-    }
-}
-
-/// The issue of an earlier try whose answer was lost.
-async fn found(context: &Context, row: &Retirement) -> Result<Option<(IssueKey, String)>, RetireError> {
-    let ourselves = context.ourselves().await?;
-    let mark = mark(context.store.installation(), &row.instance, row.token);
-    let since = row.intended_at.checked_sub(OVERLAP).ok();
-    let keep = |issue: Issue| {
-        let ours = issue.author == Some(ourselves) && issue.description.contains(&mark);
-        ours.then_some((issue.key, issue.url))
-    };
-    let issues = context.gitlab.issues_updated_since(row.project, since, keep).await?;
-    Ok(issues.into_iter().flatten().next())
-}
-
-/// How far the campaign is.
-#[derive(Debug, Clone, Default)]
-pub struct Followed {
-    /// All rows.
-    pub rows: Vec<Retirement>,
-    /// The keys of instances whose tokens could not be seen, and why: nothing of theirs has ended.
-    pub unseen: Vec<(String, String)>,
-}
-
-/// What became of those that were opened: a token that is switched off or gone has its issue closed.
-pub async fn follow(context: &Context) -> Result<Followed, RetireError> {
-    let mut unseen = Vec::new();
-    let mut rows = context.store.retirements().await?;
-    let open = |row: &Retirement| row.ended_at.is_none() && row.iid.is_some();
-    for (key, zendesk) in &context.zendesk {
-        if !rows.iter().any(|row| row.instance == *key && open(row)) {
-            continue;
-        }
-        // What cannot be read is not gone.
-        let listing = match zendesk.list_api_tokens().await {
-            Ok(listing) => listing,
-            Err(error) => {
-                let why = why_unread("API tokens", &error);
-                tracing::warn!(instance = key, why, "the API tokens could not be read; the campaign waits");
-                unseen.push((key.clone(), why));
-                continue;
-            }
-        };
-        for row in rows.iter_mut().filter(|row| row.instance == *key && open(row)) {
-            if listing.iter().any(|token| token.id == row.token && token.active) {
-                continue;
-            }
-            end(context, row).await?;
-        }
-    }
-    Ok(Followed { rows, unseen })
-}
-
-async fn end(context: &Context, row: &mut Retirement) -> Result<(), RetireError> {
-    if let Some(key) = row.key() {
-        match context.gitlab.close_issue(key).await {
-            Ok(()) | Err(VendorError::NotFound { .. }) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    row.ended_at = Some(context.now());
-    context.store.keep_retirement(row.clone()).await?;
-    let detail = json!({"instance": row.instance, "credential": row.token, "issue": row.url});
-    let entry = Entry { kind: "retirement.ended".into(), key: None, detail };
-    context.store.append(vec![entry]).await?;
-    Ok(())
 }

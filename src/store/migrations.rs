@@ -48,6 +48,7 @@ const ALL: &[(i64, &str, Texts)] = &[
     (15, "retirements", both(include_str!("migrations/0015_retirements.sql"))),
     (16, "sweeps", both(include_str!("migrations/0016_sweeps.sql"))),
     (20, "turns", both(include_str!("migrations/0020_turns.sql"))),
+    (23, "retirement claims", both(include_str!("migrations/0023_retirement_claims.sql"))),
 ];
 
 /// Migrates inside a transaction that other processes wait for.
@@ -84,7 +85,13 @@ async fn run_on_postgres(connection: &mut Connection) -> Result<(), StoreError> 
 
 /// Whether any migration was ever made.
 pub(super) async fn is_begun(on: impl Into<Target<'_>>) -> Result<bool, StoreError> {
-    let table = "SELECT count(to_regclass('_sqlx_migrations'))";
+    let on = on.into();
+    let table = match on {
+        Target::Sqlite(_) | Target::SqlitePool(_) => {
+            "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = '_sqlx_migrations'"
+        }
+        Target::Postgres(_) | Target::PostgresPool(_) => "SELECT count(to_regclass('_sqlx_migrations'))",
+    };
     Ok(query_scalar(table).fetch_one::<i64>(on).await? > 0)
 }
 

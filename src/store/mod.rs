@@ -64,7 +64,7 @@ pub use offline::AuditCopy;
 pub use orders::{NewOrder, Order};
 pub use projects::{NewProject, Project};
 pub use requests::{DueEnding, Endings, StoredRequest};
-pub use retirements::Retirement;
+pub use retirements::{Claimed, Retirement};
 pub use sinks::Lacking;
 pub use sweeps::{Listed, Place, Sweep};
 pub use verify::{Verifier, VerifyError};

@@ -252,6 +252,14 @@ impl GitLab {
         self.tell("close_issue", &built(edit.build())).await
     }
 
+    /// Opens a closed issue again; an open one stays so.
+    pub async fn reopen_issue(&self, key: IssueKey) -> Result<(), VendorError> {
+        let (project, issue) = numbers(key);
+        let mut edit = EditIssue::builder();
+        edit.project(project).issue(issue).state_event(IssueStateEvent::Reopen);
+        self.tell("reopen_issue", &built(edit.build())).await
+    }
+
     /// A person with their membership of the project, inherited ones included.
     pub async fn account(&self, project: ProjectId, user: UserId) -> Result<Account, VendorError> {
         let endpoint = built(OneUser::builder().user(number(user.0)).build());

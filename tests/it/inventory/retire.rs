@@ -7,7 +7,7 @@ use insta::assert_snapshot;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-use crate::harness::{House, says};
+use crate::harness::{Gate, House, says};
 
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 
@@ -291,5 +291,72 @@ async fn where_no_oauth_client_can_be_requested_the_campaign_sends_nobody_there(
         says(&text, "none can be requested there yet");
         assert!(!text.contains("open an access request"), "{text}");
     }
+    house.leave().await;
+}
+
+#[tokio::test]
+async fn two_who_open_at_once_open_one_issue_for_each_token() {
+    let gate = Gate::default();
+    let house = House::behind(&gate).await;
+    house.approved().await;
+    let wish = Wish { instance: Some("global".to_owned()), dry_run: false, by: "oda".to_owned() };
+    let (context, mut slow, mut quick) = (&house.service().context, Vec::new(), Vec::new());
+    gate.hold_the_next_writing("/issues");
+    let first = open_all(context, &wish, &mut slow);
+    let second = async {
+        gate.holds_somebody().await;
+        open_all(context, &wish, &mut quick).await.unwrap();
+        gate.open();
+    };
+    tokio::join!(async { first.await.unwrap() }, second);
+    says(&house.blotted(quick), "8101\tbegun by another run");
+    says(&house.blotted(slow), "8102\topen already");
+    assert_eq!(house.campaign().len(), 3);
+    house.leave().await;
+}
+
+#[tokio::test]
+async fn whoever_died_before_the_issue_was_there_is_followed_by_another_later() {
+    let house = House::open().await;
+    house.approved().await;
+    let lost = json!({"vendor": "gitlab", "method": "POST", "path": "/issues", "effect": "drop_request"});
+    house.fault(lost).await;
+    let mut out = Vec::new();
+    let wish = Wish { instance: Some("global".to_owned()), dry_run: false, by: "oda".to_owned() };
+    assert!(open_all(&house.service().context, &wish, &mut out).await.is_err());
+    house.heal().await;
+    // Nobody knows yet whether that call arrives after all.
+    says(&house.retire_open(false).await, "8101\tbegun by another run");
+    assert_eq!(house.campaign().len(), 2);
+    house.clock.advance(SignedDuration::from_mins(6));
+    says(&house.retire_open(false).await, "8101\topened for");
+    assert_eq!(house.campaign().len(), 3);
+    house.leave().await;
+}
+
+#[tokio::test]
+async fn what_works_again_counts_as_left_and_what_a_person_closed_is_opened_again() {
+    let house = House::open().await;
+    let iid = house.approved().await;
+    let id = house.tokens(iid).await[0]["id"].clone();
+    house.retire_open(false).await;
+    let of_token = || {
+        let mut issues = house.campaign().into_iter();
+        issues.find(|issue| issue["description"].as_str().unwrap().contains(&format!(" {id} -->"))).unwrap()
+    };
+    house.changed_by_hand(&id, json!({"active": false})).await;
+    says(&house.retire_progress().await, "1 of 3 API tokens moved");
+    assert_eq!(of_token()["closed"], true);
+    house.changed_by_hand(&id, json!({"active": true})).await;
+    says(&house.retire_progress().await, "0 of 3 API tokens moved");
+    assert_eq!(of_token()["closed"], false, "its issue is open again");
+    let number = of_token()["iid"].as_i64().unwrap();
+    house.changes("maintainer", number, json!({"state_event": "close"})).await;
+    says(&house.retire_progress().await, "1 issue was closed although the token still works");
+    assert_eq!(of_token()["closed"], true, "looking changes nothing that a person did");
+    says(&house.retire_open(false).await, "opened again for @robin");
+    assert_eq!(of_token()["closed"], false);
+    says(&house.retire_open(false).await, "open already for @robin");
+    assert_eq!(house.campaign().len(), 3);
     house.leave().await;
 }
