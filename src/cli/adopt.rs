@@ -44,7 +44,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<ExitStatus, Failure> {
         return Ok(ExitStatus::Done);
     };
     let store = service.context.store();
-    let key = issue::find(store, &text).await?;
+    let key = issue::find(store, &config.gitlab.url, &text).await?;
     is_a_request(&service.context, key).await?;
     store
         .adopt(

@@ -10,6 +10,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan as _};
 use sha2::{Digest as _, Sha256};
+use url::Url;
 
 use super::output::{ExitStatus, Failure, data, say};
 use super::{ConfigFile, load};
@@ -83,18 +84,19 @@ pub(super) struct Place {
 
 /// A chain that can be read.
 enum Chain {
-    Live(Store),
+    Live(Store, Url),
     Copy(AuditCopy),
 }
 
 impl Place {
     async fn chain(&self) -> Result<Chain, Failure> {
-        match &self.database {
-            Some(file) => Ok(Chain::Copy(AuditCopy::open(file).await.map_err(|error| {
-                Failure::unavailable(format_args!("{} is no database of countersign", file.display()), &error)
-            })?)),
-            None => Ok(Chain::Live(load::store(&load::config(&self.config)?).await?)),
-        }
+        let Some(file) = &self.database else {
+            let config = load::config(&self.config)?;
+            return Ok(Chain::Live(load::store(&config).await?, config.gitlab.url));
+        };
+        Ok(Chain::Copy(AuditCopy::open(file).await.map_err(|error| {
+            Failure::unavailable(format_args!("{} is no database of countersign", file.display()), &error)
+        })?))
     }
 
     /// The chain that is named, or that the configuration has; `None`: neither is at hand, only a key.
@@ -102,7 +104,7 @@ impl Place {
         let at_hand = match (&self.database, &self.key_file) {
             (Some(_), _) => true,
             (None, Some(_)) => false,
-            (None, None) => load::is_there(&load::config(&self.config)?),
+            (None, None) => load::has_database(&load::config(&self.config)?).await?,
         };
         if at_hand {
             return self.chain().await.map(Some);
@@ -121,7 +123,7 @@ impl Place {
 impl Chain {
     async fn verify(&self, place: &Place) -> Result<Head, Failure> {
         let found = match self {
-            Self::Live(store) => store.verify().await,
+            Self::Live(store, _) => store.verify().await,
             Self::Copy(copy) => copy.verify(place.key()?).await,
         };
         found.map_err(|error| broken(&error))
@@ -129,7 +131,7 @@ impl Chain {
 
     async fn entries_from(&self, seq: i64) -> Result<Vec<StoredEntry>, StoreError> {
         match self {
-            Self::Live(store) => store.entries_from(seq).await,
+            Self::Live(store, _) => store.entries_from(seq).await,
             Self::Copy(copy) => copy.entries_from(seq).await,
         }
     }
@@ -137,21 +139,21 @@ impl Chain {
     async fn key(&self, issue: &str) -> Result<IssueKey, Failure> {
         let of_copy = || Failure::usage(format!("of a copy, `{issue}` must be PROJECT_ID#NUMBER"));
         match self {
-            Self::Live(store) => super::issue::find(store, issue).await,
+            Self::Live(store, gitlab) => super::issue::find(store, gitlab, issue).await,
             Self::Copy(_) => issue.parse().map_err(|_| of_copy()),
         }
     }
 
     async fn history(&self, key: IssueKey) -> Result<Vec<StoredEntry>, StoreError> {
         match self {
-            Self::Live(store) => store.history(key).await,
+            Self::Live(store, _) => store.history(key).await,
             Self::Copy(copy) => copy.history(key).await,
         }
     }
 
     async fn stretch(&self, from: Timestamp, to: Timestamp) -> Result<Option<(i64, i64)>, StoreError> {
         match self {
-            Self::Live(store) => store.stretch(from, to).await,
+            Self::Live(store, _) => store.stretch(from, to).await,
             Self::Copy(copy) => copy.stretch(from, to).await,
         }
     }

@@ -13,7 +13,7 @@ pub(super) async fn run(issue: String, config: ConfigFile) -> Result<ExitStatus,
     let config = load::config(&config)?;
     let service = load::service(&config).await?;
     let context = &service.context;
-    let key = issue::find(context.store(), &issue).await?;
+    let key = issue::find(context.store(), &config.gitlab.url, &issue).await?;
     let snapshot = look_only(context, key).await?;
     let plan = decide(&snapshot, context.policy(), context.now());
     if snapshot.issue == IssueView::Unknown {

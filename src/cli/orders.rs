@@ -40,7 +40,7 @@ pub(super) async fn run(kind: OrderKind, arguments: Arguments) -> Result<ExitSta
     let config = load::config(&arguments.config)?;
     let service = load::service(&config).await?;
     let store = service.context.store();
-    let key = issue::find(store, &arguments.issue).await?;
+    let key = issue::find(store, &config.gitlab.url, &arguments.issue).await?;
     let Some(record) = store.request(key).await?.and_then(|request| request.record) else {
         return Err(Failure::usage(format!(
             "{key} is no request that was seen; there is nothing to {}",

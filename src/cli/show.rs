@@ -1,5 +1,7 @@
 //! `countersign show`: where requests stand, from our own memory; asks no vendor.
 
+use url::Url;
+
 use super::output::{ExitStatus, Failure, data, say};
 use super::{ConfigFile, issue, load};
 use crate::domain::record::{Attempt, Record, Slot};
@@ -14,7 +16,7 @@ pub(super) async fn run(issue: Option<String>, config: ConfigFile) -> Result<Exi
     }
     match issue {
         None => all(&store).await?,
-        Some(text) => one(&store, &text).await?,
+        Some(text) => one(&store, &config.gitlab.url, &text).await?,
     }
     Ok(ExitStatus::Done)
 }
@@ -32,8 +34,8 @@ async fn all(store: &Store) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn one(store: &Store, text: &str) -> Result<(), Failure> {
-    let key = issue::find(store, text).await?;
+async fn one(store: &Store, gitlab: &Url, text: &str) -> Result<(), Failure> {
+    let key = issue::find(store, gitlab, text).await?;
     let request = store.request(key).await?.filter(|request| request.record.is_some());
     let request = request.ok_or_else(|| {
         Failure::usage(format!("{key} has not been seen as a request")).hint(
