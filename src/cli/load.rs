@@ -46,17 +46,14 @@ pub(super) fn halted(why: &str) -> Failure {
         .hint(format!("{LIFTED}: docs/OPERATIONS.md, \"Halted\""))
 }
 
-/// Whether there is a database file where the configuration says so. A server's database has none.
-pub(super) fn is_there(config: &Config) -> bool {
-    match &config.store {
-        crate::config::Store::Sqlite(path) => path.exists(),
-        crate::config::Store::Postgres { .. } => true,
-    }
+/// Whether there is a database of ours where the configuration says so. Makes none.
+pub(super) async fn has_database(config: &Config) -> Result<bool, Failure> {
+    Ok(Store::is_begun(crate::service::location(&config.store)).await?)
 }
 
-/// For what must not begin with a new database: opening one would make it.
-pub(super) fn has_database(config: &Config) -> Result<(), Failure> {
-    if is_there(config) {
+/// Only `setup` and `serve` begin a database; opening one would make it.
+async fn needs_database(config: &Config) -> Result<(), Failure> {
+    if has_database(config).await? {
         return Ok(());
     }
     let what = "there is no database here, so nothing is known that was issued: is it the right one?";
@@ -81,8 +78,14 @@ pub(super) fn clock(config: &Config) -> SharedClock {
     }
 }
 
-/// The service, put together.
+/// The service, put together on a database that is there.
 pub(super) async fn service(config: &Config) -> Result<Service, Failure> {
+    needs_database(config).await?;
+    service_or_new(config).await
+}
+
+/// The service, put together on a database that is made where there is none.
+pub(super) async fn service_or_new(config: &Config) -> Result<Service, Failure> {
     Service::assemble(config, world(config)?).await.map_err(|error| assembly(&error))
 }
 
@@ -95,12 +98,13 @@ pub(super) fn assembly(error: &AssemblyError) -> Failure {
     }
 }
 
-/// The database alone.
+/// The database alone, which must be there.
 pub(super) async fn store(config: &Config) -> Result<Store, Failure> {
+    needs_database(config).await?;
     store_at(config, clock(config)).await
 }
 
-/// The database alone, by another clock than the machine's.
+/// The database alone, made where there is none, by another clock than the machine's.
 pub(super) async fn store_at(config: &Config, clock: SharedClock) -> Result<Store, Failure> {
     let location = crate::service::location(&config.store);
     Ok(Store::open(location, clock, &SystemRandomness, config.audit.key.clone()).await?)

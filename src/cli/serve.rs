@@ -23,7 +23,7 @@ pub(super) struct Arguments {
 pub(super) async fn run(arguments: Arguments) -> Result<ExitStatus, Failure> {
     let config = load::config(&arguments.config)?;
     telemetry::start(config.log.format, &config.log.filter);
-    let service = load::service(&config).await?;
+    let service = load::service_or_new(&config).await?;
     let stop = shutdown::on_signal();
     let address = arguments.listen.unwrap_or(config.server.listen);
     let bound = TcpListener::bind(address).await.and_then(|listener| Ok((listener.local_addr()?, listener)));

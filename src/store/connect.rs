@@ -15,7 +15,7 @@ use super::marks;
 use super::migrations;
 use super::place::Place;
 use super::settings;
-use super::sql::{Connection, query};
+use super::sql::{Connection, Reader, query};
 use super::wake::Bell;
 use super::writer::Writer;
 use super::{Inner, Store, postgres, sqlite};
@@ -83,15 +83,19 @@ impl Store {
     /// Whether there is a database of ours already. Makes and changes nothing.
     pub async fn is_begun(location: impl Into<Location>) -> Result<bool, StoreError> {
         match location.into() {
-            Location::Sqlite(path) => Ok(path.exists()),
+            Location::Sqlite(path) if !path.try_exists().map_err(sqlx::Error::Io)? => Ok(false),
+            Location::Sqlite(path) => begun(sqlite::reading(&path).await?).await,
             Location::Postgres { url, password } => {
-                let read = postgres::reading(&url, password.as_ref()).await?;
-                let begun = migrations::is_begun(&read).await;
-                read.close().await;
-                begun
+                begun(postgres::reading(&url, password.as_ref()).await?).await
             }
         }
     }
+}
+
+async fn begun(read: Reader) -> Result<bool, StoreError> {
+    let begun = migrations::is_begun(&read).await;
+    read.close().await;
+    begun
 }
 
 async fn prepare(
@@ -158,6 +162,27 @@ mod tests {
             assert_eq!(ids.len(), 1);
         })
         .await;
+    }
+
+    #[tokio::test]
+    async fn whether_there_is_a_database_is_seen_without_making_one() {
+        on_both_from_nothing(async |empty| {
+            for _ in 0..2 {
+                assert!(!Store::is_begun(empty.location()).await.unwrap());
+            }
+            empty.try_open().await.unwrap();
+            assert!(Store::is_begun(empty.location()).await.unwrap());
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn an_empty_file_is_no_database() {
+        let empty = crate::store::testing::Empty::on_sqlite();
+        let Location::Sqlite(path) = empty.location() else { panic!("it is a file") };
+        std::fs::write(&path, "").unwrap();
+        assert!(!Store::is_begun(path.as_path()).await.unwrap());
+        assert_eq!(std::fs::metadata(&path).unwrap().len(), 0);
     }
 
     async fn all<F>(openings: impl Iterator<Item = F>) -> Vec<Result<Store, StoreError>>

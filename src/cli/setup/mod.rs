@@ -146,7 +146,7 @@ impl Setup<'_> {
 
     /// Pins the labels and notes since when issues are requests; both only the first time.
     async fn remember(&self, lines: &mut Vec<String>) -> Result<(), Failure> {
-        if self.dry_run && !Store::is_begun(crate::service::location(&self.config.store)).await? {
+        if self.dry_run && !load::has_database(self.config).await? {
             self.line(lines, "database", "created, with the labels pinned");
             return Ok(());
         }

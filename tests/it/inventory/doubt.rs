@@ -155,3 +155,24 @@ async fn a_whole_secret_that_only_begins_like_one_of_ours_revokes_nothing() {
     says(&refused.message, "this secret is not known here, only one that begins alike: nothing was revoked");
     house.leave().await;
 }
+
+#[tokio::test]
+async fn without_a_database_reading_makes_none() {
+    let house = House::open().await;
+    house.approved().await;
+    for arguments in [
+        &["inventory"][..],
+        &["whose", "abcd"],
+        &["show"],
+        &["retire", "plan"],
+        &["brake", "show"],
+        &["calendar", "list"],
+        &["audit", "verify"],
+    ] {
+        let found = house.elsewhere(arguments).await;
+        assert_eq!(found.0, Some(2), "{arguments:?}: {}", found.1);
+        says(&found.1, "is it the right one?");
+        assert!(!found.2, "{arguments:?} made a database");
+    }
+    house.leave().await;
+}
