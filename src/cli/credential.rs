@@ -1,11 +1,13 @@
 //! `countersign credential`: what an operator does by hand to an API token of the ledger or of an exception.
 
+use std::sync::Arc;
+
 use super::output::{ExitStatus, Failure, data, say};
 use super::{ConfigFile, inventory, load};
 use crate::domain::ids::CredentialId;
 use crate::domain::inventory::deeds::{Deed, NotAllowed};
-use crate::reconcile::Context;
-use crate::reconcile::inventory::{HandError, Wanted, handle};
+use crate::reconcile::inventory::{HandError, Handled, Wanted, handle};
+use crate::reconcile::{Context, Worker};
 
 /// What to do with one API token at Zendesk.
 #[derive(Debug, clap::Subcommand)]
@@ -80,14 +82,25 @@ pub(super) async fn run(command: Command) -> Result<ExitStatus, Failure> {
     Ok(ExitStatus::Done)
 }
 
-/// Carries it out; a line of what is so now.
-pub async fn carry_out(context: &Context, order: &Order) -> Result<String, Failure> {
+/// Carries it out, and lets its people know; a line of what is so now.
+pub async fn carry_out(context: &Arc<Context>, order: &Order) -> Result<String, Failure> {
     let why = &load::why(&order.why)?;
     let instance = inventory::chosen(context, Some(&order.instance))?[0];
     let wanted = Wanted { instance, credential: CredentialId(order.id), why, by: &order.by };
-    let done = handle(context, &wanted, &order.deed).await.map_err(|error| failure(error, order))?;
+    let Handled { deed, news_for } =
+        handle(context, &wanted, &order.deed).await.map_err(|error| failure(error, order))?;
     say("Zendesk's list shows it so.");
-    let so = match done {
+    if let Some(key) = news_for {
+        // It is written down: whoever looks after the request tells them, if this does not.
+        let stepped = Worker::new(Arc::clone(context)).step_on(key).await;
+        if deed != Deed::Delete {
+            say(match stepped {
+                Ok(_) => "Whoever has it is told by Slack, and the issue's comment says it.",
+                Err(_) => "Whoever has it will be told, once the database answers.",
+            });
+        }
+    }
+    let so = match deed {
         Deed::Rename(name) => format!("named {}", name.unwrap_or_default()),
         Deed::Deactivate => "switched off".to_owned(),
         Deed::Reactivate => "switched on".to_owned(),

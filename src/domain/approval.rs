@@ -15,7 +15,7 @@ use crate::planted::{self, Bug};
 
 /// An edit this shortly before a label may itself have set it: GitLab runs `/label` inside an edit in the
 /// editor's name.
-const EDIT_MARGIN: SignedDuration = SignedDuration::from_secs(2);
+pub(super) const EDIT_MARGIN: SignedDuration = SignedDuration::from_secs(2);
 
 /// Which of the two approvals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! Notices: what a person is told by direct message while a credential lives, each once.
+//! Notices: what a person is told by direct message while a credential lives, and when it ends before its day, each once.
 //!
 //! A notice is written down before it is sent and marked as under way before the call, so that no crash sends it
 //! twice; one of which nobody knows whether it went is not sent again. It holds no secret, decides nothing, and no
@@ -9,10 +9,12 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::ids::UserId;
-use super::record::Leaver;
+use super::record::{Deed, Leaver};
 use super::snapshot::Role;
 use super::terms::{Kind, Terms};
 use super::text;
+
+pub mod early;
 
 /// Something to tell one person.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,6 +48,13 @@ pub enum About {
         /// Which of them.
         who: Role,
     },
+    /// An operator did something to it at Zendesk.
+    ByHand {
+        /// What.
+        deed: Deed,
+    },
+    /// It ended before its day.
+    Ended,
 }
 
 /// How far a notice came.

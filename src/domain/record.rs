@@ -60,6 +60,9 @@ pub struct Record {
     /// What people were told while the credential lives.
     #[serde(default)]
     pub notices: Vec<Notice>,
+    /// What an operator did to the credential at Zendesk by hand: the last switching, the last renaming.
+    #[serde(default)]
+    pub by_hand: Vec<ByHand>,
     /// Whoever the credential rests on and seems to have left.
     #[serde(default)]
     pub leavers: Vec<Leaver>,
@@ -87,6 +90,47 @@ pub struct Reminder {
     /// Who was told.
     pub to: Vec<UserId>,
     /// When.
+    pub at: Timestamp,
+}
+
+/// What an operator does to a credential at Zendesk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Deed {
+    /// It does not work until it is switched on again.
+    SwitchedOff,
+    /// It works again.
+    SwitchedOn,
+    /// It has the name again that its request gave it.
+    Renamed,
+    /// It is gone for good.
+    Deleted,
+}
+
+impl Deed {
+    /// As stored.
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::SwitchedOff => "switched_off",
+            Self::SwitchedOn => "switched_on",
+            Self::Renamed => "renamed",
+            Self::Deleted => "deleted",
+        }
+    }
+
+    fn is_switching(self) -> bool {
+        matches!(self, Self::SwitchedOff | Self::SwitchedOn)
+    }
+}
+
+/// A deed of an operator, seen to be so.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ByHand {
+    /// What.
+    pub deed: Deed,
+    /// Why, in their words.
+    pub why: String,
+    /// When the request took note of it.
     pub at: Timestamp,
 }
 
@@ -176,6 +220,18 @@ pub struct Refusal {
     pub why: RefusalReason,
     /// When we saw it.
     pub at: Timestamp,
+    /// The edit of the description that it is because of, where it is.
+    #[serde(default)]
+    pub edited: Option<Edited>,
+}
+
+/// An edit of the description after an approval.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Edited {
+    /// When.
+    pub at: Timestamp,
+    /// By whom, where GitLab tells and knows their name.
+    pub username: Option<String>,
 }
 
 /// Why a label does not count. Each is one rule.
@@ -276,6 +332,28 @@ impl Record {
             Some(_) => !is_asked,
             None => asked.is_some() && !is_asked,
         }
+    }
+
+    /// The last time that somebody switched it off or on by hand.
+    pub fn switched(&self) -> Option<&ByHand> {
+        self.by_hand.iter().find(|one| one.deed.is_switching())
+    }
+
+    /// Whether somebody switched off what is active: it is there, and does not work.
+    pub fn is_switched_off(&self) -> bool {
+        let off = self.switched().is_some_and(|one| one.deed == Deed::SwitchedOff);
+        off && matches!(self.phase, Phase::Active { .. })
+    }
+
+    /// Notes a deed in place of the last one of its sort. Whether it is news.
+    pub fn note_by_hand(&mut self, done: ByHand) -> bool {
+        let same_sort = |one: &&mut ByHand| one.deed.is_switching() == done.deed.is_switching();
+        match self.by_hand.iter_mut().find(same_sort) {
+            Some(last) if last.deed == done.deed && done.deed.is_switching() => return false,
+            Some(last) => *last = done,
+            None => self.by_hand.push(done),
+        }
+        true
     }
 
     /// When the manager's manager was called in, in this generation.

@@ -15,7 +15,7 @@ use super::form::Form;
 use super::ids::{Email, IssueKey, UserId, ZendeskUserId};
 use super::observed::{Account, Edit, Issue, LabelEvent, Listed, SlackPerson};
 use super::policy::Pins;
-use super::record::{Attempt, Authority, Record};
+use super::record::{Attempt, Authority, Deed, Record};
 pub use people::{People, Presence, Standing};
 
 /// One look at one issue.
@@ -200,6 +200,8 @@ pub enum OrderKind {
     Revoke,
     /// Try again what is blocked.
     Retry,
+    /// Tell of what an operator did to the credential at Zendesk. It is done; nothing is to be done any more.
+    Tell(Deed),
 }
 
 /// Something that must be known and is not. Nothing is issued, and the comment says what and who can help.
@@ -329,11 +331,22 @@ impl std::fmt::Display for Vendor {
 }
 
 impl OrderKind {
-    /// As stored.
+    /// All there are.
+    pub const ALL: [Self; 6] = [
+        Self::Revoke,
+        Self::Retry,
+        Self::Tell(Deed::SwitchedOff),
+        Self::Tell(Deed::SwitchedOn),
+        Self::Tell(Deed::Renamed),
+        Self::Tell(Deed::Deleted),
+    ];
+
+    /// One word.
     pub fn key(self) -> &'static str {
         match self {
             Self::Revoke => "revoke",
             Self::Retry => "retry",
+            Self::Tell(deed) => deed.key(),
         }
     }
 }

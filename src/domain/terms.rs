@@ -128,7 +128,7 @@ impl Terms {
         let mut rows: BTreeMap<String, String> = self
             .fields
             .iter()
-            .map(|(key, value)| (format!("form: {}", key.replace('_', " ")), value.clone()))
+            .map(|(key, value)| (format!("{FORM}{}", key.replace('_', " ")), value.clone()))
             .collect();
         let fixed = [
             ("installation", self.installation.clone()),
@@ -168,6 +168,16 @@ pub struct Difference {
     /// What it says now.
     pub is: String,
 }
+
+impl Difference {
+    /// Whether it is a field that people wrote, and not what the policy makes of it.
+    pub fn is_of_the_form(&self) -> bool {
+        self.field.starts_with(FORM)
+    }
+}
+
+/// How the fields of the form are called among those of [`Terms`].
+const FORM: &str = "form: ";
 
 /// A digest of [`Terms`]: 64 hexadecimal digits.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]

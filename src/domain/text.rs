@@ -26,11 +26,7 @@ pub fn quote(text: &str) -> String {
 
 /// The same with another length, for what approvers must read whole.
 pub fn quote_within(text: &str, longest: usize) -> String {
-    let plain: String = text.chars().map(|letter| if hides(letter) { ' ' } else { letter }).collect();
-    let mut words = plain.split_whitespace().collect::<Vec<_>>().join(" ");
-    if words.chars().count() > longest {
-        words = words.chars().take(longest - 1).chain(['…']).collect();
-    }
+    let words = one_line_within(text, longest);
     if words.is_empty() {
         return "(empty)".to_owned();
     }
@@ -38,6 +34,20 @@ pub fn quote_within(text: &str, longest: usize) -> String {
     let fence = "`".repeat(longest_run + 1);
     let pad = if words.starts_with('`') || words.ends_with('`') { " " } else { "" };
     format!("{fence}{pad}{words}{pad}{fence}")
+}
+
+/// People's text in a message that knows no Markdown: one line, no control or direction characters, capped.
+pub fn one_line(text: &str) -> String {
+    one_line_within(text, LONGEST_QUOTE)
+}
+
+fn one_line_within(text: &str, longest: usize) -> String {
+    let plain: String = text.chars().map(|letter| if hides(letter) { ' ' } else { letter }).collect();
+    let words = plain.split_whitespace().collect::<Vec<_>>().join(" ");
+    if words.chars().count() <= longest {
+        return words;
+    }
+    words.chars().take(longest - 1).chain(['…']).collect()
 }
 
 /// Characters that are not seen, or change the order of what is seen.

@@ -12,6 +12,7 @@ use super::reading::is_undecided;
 use crate::directory::{DirectoryError, Freshness};
 use crate::domain::decide::{people_behind, wants_last_use, wants_people};
 use crate::domain::ids::UserId;
+use crate::domain::notice::{About, Notice};
 use crate::domain::snapshot::{IssueView, People, Presence, Snapshot, Standing};
 use crate::vendors::VendorError;
 
@@ -101,7 +102,9 @@ async fn names(context: &Context, snapshot: &Snapshot) -> BTreeMap<UserId, Strin
     let revoke = pins.and_then(|pins| pins.revoke.as_ref());
     let labelled =
         snapshot.events.iter().any(|event| event.label.is_some() && event.label == revoke.map(|pin| pin.id));
-    if labelled || !record.leavers.is_empty() {
+    let of_the_holder = |notice: &Notice| matches!(notice.about, About::ByHand { .. } | About::Ended);
+    let told = !snapshot.orders.is_empty() || record.notices.iter().any(of_the_holder);
+    if labelled || told || !record.leavers.is_empty() {
         people.push(record.author);
         people.extend(people_behind(record).map(|(_, manager)| manager));
         let instance = context.policy.instance(&terms.instance);

@@ -131,6 +131,7 @@ async fn name_everybody(context: &Context, snapshot: &mut Snapshot, issue: &Issu
             .flat_map(|record| record.reminders.iter().flat_map(|one| one.to.iter().copied())),
     );
     people.extend(issue.closed_by);
+    people.extend(snapshot.last_edit.and_then(|edit| edit.by));
     people.sort_unstable();
     people.dedup();
     snapshot.parties.names = context.names(&people).await;

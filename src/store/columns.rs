@@ -28,7 +28,7 @@ macro_rules! columns {
         "instance, day, begun_at, document"
     };
     (orders) => {
-        "id, project_id, iid, kind, why, by_whom, given_at"
+        "id, project_id, iid, kind, why, by_whom, given_at, deed"
     };
     (projects) => {
         "id, path, set_up_at, manager_label_id, manager_label_name, provisioner_label_id,

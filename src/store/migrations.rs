@@ -49,6 +49,7 @@ const ALL: &[(i64, &str, Texts)] = &[
     (16, "sweeps", both(include_str!("migrations/0016_sweeps.sql"))),
     (20, "turns", both(include_str!("migrations/0020_turns.sql"))),
     (23, "retirement claims", both(include_str!("migrations/0023_retirement_claims.sql"))),
+    (24, "deeds", both(include_str!("migrations/0024_deeds.sql"))),
 ];
 
 /// Migrates inside a transaction that other processes wait for.

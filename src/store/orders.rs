@@ -47,6 +47,7 @@ impl Store {
     /// Gives an order and marks the request for a look; the order's id.
     pub async fn give_order(&self, order: NewOrder) -> Result<String, StoreError> {
         let NewOrder { key, kind, why, by } = order;
+        let stored = stored(kind);
         let work = self.inner.writer.run(move |connection, now| {
             Box::pin(async move {
                 // First the mark: it locks the request's row, so nobody else counts its orders now.
@@ -59,16 +60,17 @@ impl Store {
                         .await?;
                 let id = format!("{key}/{}", before + 1);
                 query(
-                    "INSERT INTO orders (id, project_id, iid, kind, why, by_whom, given_at)
-                     VALUES ($1, $2, $3, $4, $5, $6, $7)",
+                    "INSERT INTO orders (id, project_id, iid, kind, why, by_whom, given_at, deed)
+                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
                 )
                 .bind(id.clone())
                 .bind(key.project.0)
                 .bind(key.iid)
-                .bind(kind.key())
+                .bind(stored.0)
                 .bind(why)
                 .bind(by)
                 .bind(now)
+                .bind(stored.1)
                 .execute(connection)
                 .await?;
                 Ok(id)
@@ -95,10 +97,18 @@ impl Store {
     }
 }
 
+/// Its columns `kind` and `deed`. To tell of a deed is `retry` for a release that knows no deeds.
+fn stored(kind: OrderKind) -> (&'static str, Option<&'static str>) {
+    match kind {
+        OrderKind::Revoke | OrderKind::Retry => (kind.key(), None),
+        OrderKind::Tell(deed) => (OrderKind::Retry.key(), Some(deed.key())),
+    }
+}
+
 fn read(row: &Row) -> Result<Order, StoreError> {
     let reading = Reading::new(row, "orders");
-    let kind: String = reading.get("kind")?;
-    let kind = [OrderKind::Revoke, OrderKind::Retry].into_iter().find(|known| known.key() == kind);
+    let (kind, deed): (String, Option<String>) = (reading.get("kind")?, reading.get("deed")?);
+    let kind = OrderKind::ALL.into_iter().find(|known| stored(*known) == (kind.as_str(), deed.as_deref()));
     Ok(Order {
         id: reading.get("id")?,
         key: reading.issue()?,
@@ -122,6 +132,11 @@ mod tests {
                 ids.push(bench.store.give_order(order(1, OrderKind::Revoke)).await.unwrap());
             }
             bench.store.give_order(order(11, OrderKind::Retry)).await.unwrap();
+            for kind in OrderKind::ALL {
+                bench.store.give_order(order(12, kind)).await.unwrap();
+            }
+            let all = bench.store.open_orders(key(12)).await.unwrap();
+            assert_eq!(all.iter().map(|order| order.kind).collect::<Vec<_>>(), OrderKind::ALL);
             let open = bench.store.open_orders(key(1)).await.unwrap();
             assert_eq!(open.iter().map(|order| order.id.clone()).collect::<Vec<_>>(), ids);
             let expected = Order {

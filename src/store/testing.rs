@@ -286,6 +286,7 @@ pub(super) fn record() -> Record {
         reminders: Vec::new(),
         revocation: Slot::default(),
         notices: Vec::new(),
+        by_hand: Vec::new(),
         leavers: Vec::new(),
         people_seen_at: None,
         last_words: None,

@@ -67,7 +67,7 @@ async fn revoking_an_active_credential_ends_it_at_once() {
     house.orders(iid, OrderKind::Revoke).await;
     house.all_is_dead().await;
     assert_eq!(house.phase(iid).await, "ended");
-    says(&house.comment(iid).await, "It was revoked: `because`.");
+    says(&house.comment(iid).await, "An operator revoked it: `because`.");
     house.orders(iid, OrderKind::Revoke).await;
     assert_eq!(house.phase(iid).await, "ended");
     house.leave().await;

@@ -50,29 +50,29 @@ async fn halts_until_adopted(change: impl Fn(&mut Seal)) {
     let comment = house.comment(second).await;
     allow_duplicates! {
         assert_snapshot!(comment, @"
-    #### Access request: Issuing
+        #### Access request: Approved, and nothing is issued now
 
-    Both approved.
+        Both approved.
 
-    **Nothing is issued anywhere at the moment.** A comment of ours was written by another installation of countersign, or by a later state of this one. An operator must look and run `countersign adopt --all`.
+        **Nothing is issued anywhere at the moment.** A comment of ours was written by another installation of countersign, or by a later state of this one. An operator must look and run `countersign adopt --all`.
 
-    1. **Form**: ✓ complete
-    1. **Manager**: ✓ approved by @kim, 2026-12-01 09:02 UTC (terms `…`)
-    1. **Provisioner**: ✓ approved by @pat, 2026-12-01 09:03 UTC (terms `…`)
-    1. **Hand-over**: not yet
-    1. **Taken away**: not yet
+        1. **Form**: ✓ complete
+        1. **Manager**: ✓ approved by @kim, 2026-12-01 09:02 UTC (terms `…`)
+        1. **Provisioner**: ✓ approved by @pat, 2026-12-01 09:03 UTC (terms `…`)
+        1. **Hand-over**: not yet
+        1. **Taken away**: not yet
 
-    **What would be issued** (terms `…`)
+        **What would be issued** (terms `…`)
 
-    - API token for Zendesk Global (http://sandbox/zendesk/global)
-    - named `http://sandbox/gitlab/company/access-requests/-/issues/5`
-    - for @robin, by Slack direct message
-    - until 2026-12-31, end of the day (2027-01-01 00:00 UTC)
-    - Business purpose: `Export solved tickets every night.`
-    - Why admin access is needed: `The export reads tickets of all groups.`
+        - API token for Zendesk Global (http://sandbox/zendesk/global)
+        - named `http://sandbox/gitlab/company/access-requests/-/issues/5`
+        - for @robin, by Slack direct message
+        - until 2026-12-31, end of the day (2027-01-01 00:00 UTC)
+        - Business purpose: `Export solved tickets every night.`
+        - Why admin access is needed: `The export reads tickets of all groups.`
 
-    **Any holder of an API token can act as any user of that account, admins included.** Approve it only if that is needed.
-    ");
+        **Any holder of an API token can act as any user of that account, admins included.** Approve it only if that is needed.
+        ");
     }
     house.later(SignedDuration::from_hours(24)).await;
     assert_eq!(house.creations(), 1);

@@ -53,11 +53,11 @@ async fn paused_approvals_are_taken_nothing_is_issued_and_endings_go_on() {
     let second = house.approved().await;
     assert_eq!((house.phase(second).await.as_str(), house.creations()), ("issuing", 1));
     assert_snapshot!(house.comment(second).await.split("\n\n1. ").next().unwrap(), @"
-    #### Access request: Issuing
+    #### Access request: Approved, and issuing is paused
 
     Both approved.
 
-    **Issuing is paused** by an operator since 2026-12-01 09:02 UTC: `incident 42 /close`. Nothing is lost: approvals are taken as usual, and it goes on by itself after `countersign resume`.
+    **Issuing is paused** by an operator since 2026-12-01 09:02 UTC: `incident 42 /close`. Nothing is lost: approvals are taken as usual, and it goes on by itself when the operator lets it (`countersign resume`). What was handed over still ends on its day.
     ");
     house.restart().await;
     house.later(SignedDuration::from_hours(24)).await;

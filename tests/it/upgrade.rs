@@ -16,8 +16,8 @@ use crate::harness::{Form, House, PROJECT, at_creation, at_sending};
 /// The last migration of the first release.
 const FIRST_RELEASE: u32 = 3;
 /// What a request's record has had since, and an attempt's.
-const RECORD_SINCE: [&str; 6] =
-    ["revocation", "notices", "leavers", "people_seen_at", "reminders", "last_words"];
+const RECORD_SINCE: [&str; 7] =
+    ["revocation", "notices", "by_hand", "leavers", "people_seen_at", "reminders", "last_words"];
 const ATTEMPT_SINCE: [&str; 6] =
     ["identifier", "tokens", "secret_discarded_at", "missing_since", "switched_off_at", "not_before"];
 

@@ -3,10 +3,10 @@
 use std::fmt::Write as _;
 
 use super::View;
-use super::words::refusal;
-use crate::domain::notice::{self, About, Notice};
+use super::refusals::refusal;
+use crate::domain::notice::{self, About, Notice, NoticeState};
 use crate::domain::phase::EndReason;
-use crate::domain::record::{Leaver, Refusal, RefusalReason};
+use crate::domain::record::{ByHand, Deed, Leaver, Refusal, RefusalReason};
 use crate::domain::snapshot::Role;
 use crate::domain::terms::Terms;
 use crate::domain::text;
@@ -15,6 +15,7 @@ use crate::domain::text;
 pub(super) fn active(view: &View<'_>) -> Vec<String> {
     let who = view.terms().map_or("the requester".to_owned(), |terms| view.mention(terms.beneficiary));
     let mut paragraphs = vec![format!("{who} has the credential; it came as a Slack direct message.")];
+    paragraphs.extend(view.record.by_hand.iter().filter_map(|done| by_hand(done, view)));
     paragraphs.extend(
         view.record
             .leavers
@@ -36,6 +37,32 @@ pub(super) fn active(view: &View<'_>) -> Vec<String> {
         ));
     }
     paragraphs
+}
+
+/// What an operator did to it at Zendesk.
+fn by_hand(done: &ByHand, view: &View<'_>) -> Option<String> {
+    let (when, why) = (text::time(done.at), text::quote(&done.why));
+    let told = told(&About::ByHand { deed: done.deed }, view).unwrap_or_default();
+    Some(match done.deed {
+        Deed::SwitchedOff => format!(
+            "**An operator switched it off on {when}**: {why}. It does not work until an operator switches it on again, and \
+             still ends on its day.{told}"
+        ),
+        Deed::SwitchedOn => {
+            format!("An operator switched it on again on {when}: {why}. It works as before.{told}")
+        }
+        Deed::Renamed => format!(
+            "An operator gave it its name at Zendesk back on {when}: {why}. Nothing else changed.{told}"
+        ),
+        Deed::Deleted => return None,
+    })
+}
+
+/// That the holder knows, once a message went.
+pub(super) fn told(about: &About, view: &View<'_>) -> Option<String> {
+    let went = |one: &&Notice| one.about == *about && one.state == NoticeState::Told;
+    let last = view.record.notices.iter().rev().find(went)?;
+    Some(format!(" {} was told by Slack.", view.mention(last.to)))
 }
 
 fn how_to_revoke(view: &View<'_>) -> String {
@@ -119,10 +146,10 @@ fn left(leaver: &Leaver, view: &View<'_>, ends: Option<jiff::Timestamp>) -> Stri
 }
 
 /// Why it ends or ended.
-pub(super) fn end_reason(why: &EndReason) -> String {
+pub fn end_reason(why: &EndReason) -> String {
     match why {
         EndReason::Due => "Its end date came.".to_owned(),
-        EndReason::Revoked { why } => format!("It was revoked: {}.", text::quote(why)),
+        EndReason::Revoked { why } => format!("An operator revoked it: {}.", text::quote(why)),
         EndReason::RevokedByLabel { username, .. } => {
             format!("@{username} revoked it with the label for that.")
         }

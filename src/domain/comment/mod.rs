@@ -5,6 +5,7 @@
 
 mod kinds;
 mod life;
+mod refusals;
 mod seal;
 #[cfg(test)]
 mod tests;
@@ -18,13 +19,15 @@ use super::form::Titles;
 use super::ids::UserId;
 use super::phase::{Closing, Phase};
 use super::plan::Status;
-use super::record::{Attempt, AttemptState, Bound, Record, Refusal, RefusalReason, Slot};
+use super::record::{Attempt, AttemptState, Bound, Record, Slot};
 use super::snapshot::Doubt;
 use super::terms::Terms;
 use super::text;
 
+pub use life::end_reason;
+pub use refusals::refusal;
 pub use seal::{Seal, fingerprint, read_seal, sealed, unsealed};
-pub use words::{doubt, next_step, refusal};
+pub use words::{doubt, next_step};
 
 /// No comment is longer than this; GitLab's own limit is a million characters.
 const LONGEST: usize = 60_000;
@@ -51,17 +54,27 @@ pub struct View<'a> {
 
 /// The comment, without its seal.
 pub fn render(view: &View<'_>) -> String {
-    let mut body = format!("#### Access request: {}\n\n", view.record.phase.title());
+    let mut body = format!("#### Access request: {}\n\n", title(view));
     for paragraph in next_step(view) {
         let _ = write!(body, "{paragraph}\n\n");
     }
     steps(&mut body, view);
-    remarks(&mut body, view);
+    refusals::remarks(&mut body, view);
     issued(&mut body, view);
     if body.chars().count() > LONGEST {
         body = body.chars().take(LONGEST).chain("…\n".chars()).collect();
     }
     body.trim_end().to_owned()
+}
+
+/// Where it stands, in a word or two.
+fn title(view: &View<'_>) -> &'static str {
+    match &view.record.phase {
+        Phase::Issuing { .. } if view.status.halted => "Approved, and nothing is issued now",
+        Phase::Issuing { .. } if view.status.paused.is_some() => "Approved, and issuing is paused",
+        _ if view.record.is_switched_off() => "Switched off",
+        phase => phase.title(),
+    }
 }
 
 impl View<'_> {
@@ -153,55 +166,6 @@ fn taken_away(view: &View<'_>) -> String {
         Phase::Active { ends_at, .. } => format!("on {}", text::end(*ends_at, view.zone)),
         _ => "not yet".to_owned(),
     }
-}
-
-fn remarks(body: &mut String, view: &View<'_>) {
-    let slots = [
-        (&view.record.manager, view.manager_label, "manager"),
-        (&view.record.provisioner, view.provisioner_label, "provisioner"),
-    ];
-    for (slot, label, role) in slots {
-        if let Some(last) = &slot.last_refusal {
-            remark(body, view, last, (label, role));
-        }
-    }
-    if let (Some(last), Some(label)) = (&view.record.revocation.last_refusal, view.revoke_label) {
-        let _ = writeln!(body, "> {}\n", life::not_revoked(last, label, view));
-    }
-    for attempt in view.attempts.iter().filter(|attempt| attempt.generation == view.record.generation) {
-        if let Some(words) = words::attempt(attempt, view.record) {
-            let _ = writeln!(body, "> {words}\n");
-        }
-    }
-    if view.status.removals_capped {
-        let _ = writeln!(
-            body,
-            "> Labels were taken off five times within the hour; until that hour is over, wrong labels stay on and are \
-             only listed here.\n"
-        );
-    }
-}
-
-fn remark(body: &mut String, view: &View<'_>, last: &Refusal, (label, role): (&str, &str)) {
-    let who = last.username.as_deref().map_or("somebody".to_owned(), |name| format!("`@{name}`"));
-    let what = match last.why {
-        RefusalReason::TakenOff => {
-            format!("The approval by {who} was taken back: the label ~\"{label}\" is off again.")
-        }
-        _ => format!(
-            "The label ~\"{label}\" set by {who} does not count and was taken off ({}): {}",
-            text::time(last.at),
-            refusal(&last.why, role, view)
-        ),
-    };
-    let _ = writeln!(body, "> {what}");
-    if let RefusalReason::TermsChanged { differences } = &last.why {
-        for one in differences {
-            let (was, is) = (text::quote(&one.was), text::quote(&one.is));
-            let _ = writeln!(body, "> - {}: approved was {was}, now it is {is}", one.field);
-        }
-    }
-    body.push('\n');
 }
 
 fn issued(body: &mut String, view: &View<'_>) {

@@ -139,7 +139,7 @@ fn terms_that_changed_after_the_approval() {
     1. **Hand-over**: not yet
     1. **Taken away**: not yet
 
-    > The label ~"manager-approved" set by `@user20` does not count and was taken off (2026-12-01 09:10 UTC): what would be issued is no longer what was approved:
+    > After `@user20` had approved, this issue's text was edited by `@user10` (2026-12-01 09:10 UTC). An approval is for exactly what was read, so it is needed anew: the manager reads it again and, if they agree, puts the label ~"manager-approved" on again. What changed:
     > - form: purpose: approved was `Nightly export of tickets`, now it is `/approve @all`
 
     **What would be issued** (terms `2a4ebce976b9`)
@@ -383,7 +383,7 @@ fn denied_withdrawn_and_refused() {
 #[test]
 fn nothing_is_issued_anywhere() {
     insta::assert_snapshot!(next(&Look::approved(NOW).halted()), @"
-    #### Access request: Issuing
+    #### Access request: Approved, and nothing is issued now
 
     Both approved.
 

@@ -2,8 +2,9 @@
 
 use super::{View, closed_for_faults, kinds, life, stubborn};
 use crate::domain::form::Field;
+use crate::domain::notice::About;
 use crate::domain::phase::{BlockReason, DenyReason, EndReason, Phase, RefuseReason, WithdrawReason};
-use crate::domain::record::{Attempt, AttemptState, Record, RefusalReason, Reminder};
+use crate::domain::record::{Attempt, AttemptState, Record, Reminder};
 use crate::domain::snapshot::{Doubt, Role, Vendor};
 use crate::domain::text;
 
@@ -20,7 +21,7 @@ pub fn next_step(view: &View<'_>) -> Vec<String> {
         }
         Phase::Active { .. } => life::active(view),
         Phase::Ending { why, .. } => ending(view, why),
-        Phase::Ended { why, found_gone, .. } => vec![ended(why, *found_gone)],
+        Phase::Ended { why, found_gone, .. } => vec![ended(why, *found_gone, view)],
         Phase::Blocked { why, .. } => vec![blocked(why, view)],
         Phase::Refused { why, .. } => vec![refused(*why).to_owned()],
         Phase::Denied { why, .. } => vec![denied(why, view)],
@@ -42,7 +43,7 @@ pub fn next_step(view: &View<'_>) -> Vec<String> {
     if let Some(pause) = view.status.paused.as_ref().filter(|_| waits_for_issuing(&view.record.phase)) {
         paragraphs.push(format!(
             "**Issuing is paused** by an operator since {}: {}. Nothing is lost: approvals are taken as usual, and it goes \
-             on by itself after `countersign resume`.",
+             on by itself when the operator lets it (`countersign resume`). What was handed over still ends on its day.",
             text::time(pause.since),
             text::quote(&pause.why)
         ));
@@ -177,12 +178,13 @@ fn issuing(view: &View<'_>, since: jiff::Timestamp) -> String {
 }
 
 fn ending(view: &View<'_>, why: &EndReason) -> Vec<String> {
+    let told = life::told(&About::Ended, view).unwrap_or_default();
     let waiting = view.attempts.iter().find(|attempt| attempt.is_unsettled());
     if let Some((off, deleted)) = waiting.and_then(|one| Some((one.switched_off_at?, one.not_before?)))
         && stubborn(view).is_none()
     {
         return vec![format!(
-            "{} The credential was switched off on {} and works no more. It stays so and is deleted on {}; it cannot be \
+            "{} The credential was switched off on {} and works no more.{told} It stays so and is deleted on {}; it cannot be \
              switched on again. If that was a mistake, open a new issue; this one can be reopened for a new credential \
              only once it is deleted.",
             life::end_reason(why),
@@ -190,7 +192,7 @@ fn ending(view: &View<'_>, why: &EndReason) -> Vec<String> {
             text::time(deleted)
         )];
     }
-    let mut paragraphs = vec![format!("{} The credential is being taken away.", life::end_reason(why))];
+    let mut paragraphs = vec![format!("{} The credential is being taken away.{told}", life::end_reason(why))];
     if let Some(attempt) = stubborn(view) {
         paragraphs.push(format!(
             "Zendesk has not let go of it in {} tries. It is tried again until it is seen to be gone.",
@@ -200,14 +202,15 @@ fn ending(view: &View<'_>, why: &EndReason) -> Vec<String> {
     paragraphs
 }
 
-fn ended(why: &EndReason, found_gone: bool) -> String {
+fn ended(why: &EndReason, found_gone: bool, view: &View<'_>) -> String {
+    let told = life::told(&About::Ended, view).unwrap_or_default();
     let gone = if found_gone {
         "It was found gone at Zendesk already"
     } else {
         "The credential was taken away and seen to be gone"
     };
     format!(
-        "{} {gone}. To ask for a new one, reopen this issue: both approvals are then needed anew.",
+        "{} {gone}.{told} To ask for a new one, reopen this issue: both approvals are then needed anew.",
         life::end_reason(why)
     )
 }
@@ -308,56 +311,6 @@ pub(super) fn attempt(attempt: &Attempt, record: &Record) -> Option<String> {
         "Attempt {} made a credential that reached nobody for certain; it was taken away and is dead.",
         attempt.number
     ))
-}
-
-/// Why a label does not count, and who could.
-pub fn refusal(why: &RefusalReason, role: &str, view: &View<'_>) -> String {
-    let manager = match view.status.managers.first() {
-        Some(one) => format!("{}, the manager,", view.mention(*one)),
-        None => "the manager".to_owned(),
-    };
-    match why {
-        RefusalReason::NoEvent => "GitLab does not say who put it there.".to_owned(),
-        RefusalReason::NoActor => "the account that put it there no longer exists.".to_owned(),
-        RefusalReason::Author => "nobody approves an issue that they opened.".to_owned(),
-        RefusalReason::Beneficiary => "nobody approves a credential for themselves.".to_owned(),
-        RefusalReason::Ourselves | RefusalReason::Bot => "a bot cannot approve.".to_owned(),
-        RefusalReason::InactiveAccount => "that account is blocked or deactivated.".to_owned(),
-        RefusalReason::NotAMember => {
-            "they are not a member of this project with the role it takes.".to_owned()
-        }
-        RefusalReason::NotTheManager => format!("only {manager} can give this approval."),
-        RefusalReason::NotAProvisioner => {
-            format!(
-                "only a provisioner of the instance can give it: {}.",
-                view.provisioners().join(" or ")
-            )
-        }
-        RefusalReason::MayNotRevoke => life::who_may_revoke(view),
-        RefusalReason::SamePerson => "the two approvals must come from two people.".to_owned(),
-        RefusalReason::ManagerFirst => {
-            format!("{manager} approves first. Then put it on again.")
-        }
-        RefusalReason::EditedSince => {
-            format!(
-                "the description was edited after it. The {role} should read it again, then put the label on again."
-            )
-        }
-        RefusalReason::CommentChanged => {
-            "this comment had been changed or taken away by somebody else. It is as it should be again: read it, then \
-             put the label on again."
-                .to_owned()
-        }
-        RefusalReason::ClosedSince => "the issue was closed after it. Put it on again.".to_owned(),
-        RefusalReason::TermsChanged { .. } => {
-            "what would be issued is no longer what was approved:".to_owned()
-        }
-        RefusalReason::TooOld => "it is too old. Put it on again.".to_owned(),
-        RefusalReason::TakenOff => "it was taken off again.".to_owned(),
-        RefusalReason::FormFaults => "the form has faults; there is nothing to approve yet.".to_owned(),
-        RefusalReason::EarlierGeneration => "it is left over from before this issue was reopened.".to_owned(),
-        RefusalReason::Foreign => "it came along from another issue.".to_owned(),
-    }
 }
 
 /// What is not certain, and who can help.

@@ -4,14 +4,14 @@ use jiff::SignedDuration;
 use serde_json::json;
 
 use super::Draft;
-use crate::domain::approval::{Approver, Verdict, judge_manager, judge_provisioner, last_event};
+use crate::domain::approval::{Approver, EDIT_MARGIN, Verdict, judge_manager, judge_provisioner, last_event};
 use crate::domain::ids::EventId;
 use crate::domain::observed::Issue;
 use crate::domain::plan::Action;
 use crate::domain::policy::Pin;
-use crate::domain::record::{Bound, Refusal, RefusalReason, Slot};
+use crate::domain::record::{Bound, Edited, Refusal, RefusalReason, Slot};
 use crate::domain::snapshot::{Doubt, FormReading};
-use crate::domain::terms::Terms;
+use crate::domain::terms::{Difference, Terms};
 use crate::planted::{self, Bug};
 
 /// At most this many labels are taken off an issue within an hour; after that it is only said.
@@ -54,7 +54,7 @@ impl Draft<'_> {
         let Some(bound) = slot.bound.take() else { return };
         slot.watermark = slot.watermark.max(removal.unwrap_or(bound.event)).max(bound.event);
         let (event, username) = (Some(bound.event), Some(bound.username));
-        slot.last_refusal = Some(Refusal { event, username, why: RefusalReason::TakenOff, at });
+        slot.last_refusal = Some(Refusal { event, username, why: RefusalReason::TakenOff, at, edited: None });
         self.event(
             "approval.voided",
             json!({"role": role.key(), "event": bound.event, "why": RefusalReason::TakenOff}),
@@ -89,16 +89,26 @@ impl Draft<'_> {
     fn spend(&mut self, role: Approver, event: Option<EventId>, why: &RefusalReason) {
         let username = self.actor_name(event);
         let at = self.now;
+        let edited = self.edited_after(event);
         let slot = self.slot(role);
         let known = slot.last_refusal.as_ref().is_some_and(|last| last.event == event && last.why == *why);
         let was_bound = slot.bound.take().is_some();
+        let edited = edited.filter(|_| is_of_an_edit(why, was_bound));
         slot.watermark = slot.watermark.max(event.unwrap_or_default());
         if was_bound || !known {
-            slot.last_refusal = Some(Refusal { event, username, why: why.clone(), at });
+            slot.last_refusal = Some(Refusal { event, username, why: why.clone(), at, edited });
             let kind = if was_bound { "approval.voided" } else { "approval.refused" };
             let actor = self.actor_of(event);
             self.event(kind, json!({"role": role.key(), "event": event, "why": why, "actor": actor}));
         }
+    }
+
+    /// The last edit, where it came after this event or together with it.
+    fn edited_after(&self, event: Option<EventId>) -> Option<Edited> {
+        let event = self.snapshot.events.iter().find(|one| Some(one.id) == event)?;
+        let edit = self.snapshot.last_edit?;
+        let after = event.at.duration_since(edit.at) < EDIT_MARGIN;
+        after.then(|| Edited { at: edit.at, username: edit.by.and_then(|by| self.username(by)) })
     }
 
     pub(super) fn actor_name(&self, event: Option<EventId>) -> Option<String> {
@@ -131,6 +141,16 @@ impl Draft<'_> {
         let case = self.case(issue, terms);
         let manager = judge_manager(&case, &self.record.manager, &pins.manager);
         matches!(judge_provisioner(&case, slot, &pins.provisioner, &manager), Verdict::Counts(_))
+    }
+}
+
+/// Whether somebody's edit is why it does not count: not so where only the policy or a person's account changed.
+fn is_of_an_edit(why: &RefusalReason, was_bound: bool) -> bool {
+    match why {
+        RefusalReason::EditedSince => true,
+        RefusalReason::FormFaults => was_bound,
+        RefusalReason::TermsChanged { differences } => differences.iter().any(Difference::is_of_the_form),
+        _ => false,
     }
 }
 

@@ -110,6 +110,7 @@ impl Draft<'_> {
         self.record.revocation = Slot::above(watermark);
         self.record.reminders.clear();
         self.record.notices.clear();
+        self.record.by_hand.clear();
         self.record.leavers.clear();
         self.record.people_seen_at = None;
         self.record.last_words = None;

@@ -6,6 +6,7 @@
 
 mod approvals;
 mod attempts;
+mod by_hand;
 mod endings;
 mod evidence;
 mod leavers;
@@ -81,6 +82,7 @@ fn new_record(issue: &Issue, now: Timestamp) -> Record {
         reminders: Vec::new(),
         revocation: Slot::default(),
         notices: Vec::new(),
+        by_hand: Vec::new(),
         leavers: Vec::new(),
         people_seen_at: None,
         last_words: None,
@@ -165,9 +167,10 @@ impl<'a> Draft<'a> {
             match order.kind {
                 OrderKind::Revoke => self.revoke(order),
                 OrderKind::Retry => self.retry(),
+                OrderKind::Tell(deed) => self.done_by_hand(deed, order),
             }
             self.orders_done.push(order.id.clone());
-            self.event("order.taken", json!({"kind": order.kind, "by": order.by, "why": order.why}));
+            self.event("order.taken", json!({"kind": order.kind.key(), "by": order.by, "why": order.why}));
         }
     }
 
@@ -190,8 +193,16 @@ impl<'a> Draft<'a> {
     fn move_phase(&mut self) {
         match self.record.phase.clone() {
             Phase::Active { since, ends_at } => self.active(since, ends_at),
-            Phase::Ending { .. } => self.ending(),
-            Phase::Ended { .. } | Phase::Denied { .. } | Phase::Withdrawn { .. } => self.over(),
+            Phase::Ending { since, why } => {
+                self.tell_of_an_early_end(since, &why);
+                self.ending();
+                self.send_notices();
+            }
+            Phase::Ended { .. } => {
+                self.over();
+                self.send_notices();
+            }
+            Phase::Denied { .. } | Phase::Withdrawn { .. } => self.over(),
             Phase::Refused { .. } => {}
             Phase::Blocked { .. } => self.blocked(),
             _ => self.before_active(),

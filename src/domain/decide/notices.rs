@@ -8,12 +8,14 @@ use serde_json::json;
 
 use super::Draft;
 use crate::domain::ids::UserId;
-use crate::domain::notice::{self, About, Facts, Notice, NoticeState};
-use crate::domain::phase::Phase;
+use crate::domain::notice::{self, About, Facts, Notice, NoticeState, early};
+use crate::domain::phase::{EndReason, Phase};
 use crate::domain::plan::Action;
 use crate::domain::policy::Policy;
-use crate::domain::record::Record;
-use crate::domain::snapshot::Snapshot;
+use crate::domain::record::{Attempt, Record};
+use crate::domain::snapshot::{Role, Snapshot};
+use crate::domain::terms::Terms;
+use crate::domain::text;
 
 /// A notice that could not be sent for this long is given up: the comment says the same.
 const PATIENCE: SignedDuration = SignedDuration::from_hours(24);
@@ -84,14 +86,33 @@ impl Draft<'_> {
         self.record.notices.push(Notice { about, to, at: self.now, state });
     }
 
-    /// Sends what is to be sent, while the credential is active.
+    /// Tells whoever has it that it ends before its day, once, unless it was themselves or they are gone.
+    pub(super) fn tell_of_an_early_end(&mut self, since: Timestamp, why: &EndReason) {
+        let Some(holder) = self.record.issued.as_ref().map(|terms| terms.beneficiary) else { return };
+        let is_news = match why {
+            EndReason::Revoked { .. } | EndReason::FoundGone => true,
+            EndReason::RevokedByLabel { by, .. } => *by != holder,
+            EndReason::Left { who, .. } => *who == Role::Manager,
+            EndReason::Due => false,
+        };
+        let told = self.record.notices.iter().any(|notice| notice.about == About::Ended);
+        // What ended under an earlier release was not decided on then, and is no news now.
+        if is_news && !told && self.now.duration_since(since) < PATIENCE {
+            self.tell_the_holder(About::Ended);
+        }
+    }
+
+    /// Sends what is to be sent; of what has ended nothing but that. What is to be taken away goes first.
     pub(super) fn send_notices(&mut self) {
+        if self.actions.iter().any(|action| matches!(action, Action::TakeAway { .. })) {
+            return;
+        }
         for place in 0..self.record.notices.len() {
             let notice = self.record.notices[place].clone();
             match notice.state {
                 // Whoever tried is gone, or it would have been settled. It may have gone.
                 NoticeState::Trying => self.record.notices[place].state = NoticeState::Told,
-                NoticeState::Due { .. } if self.now.duration_since(notice.at) >= PATIENCE => {
+                NoticeState::Due { .. } if self.is_overtaken(&notice) => {
                     self.record.notices[place].state = NoticeState::GivenUp;
                 }
                 NoticeState::Due { not_before: Some(at) } if at > self.now => self.look_at(at),
@@ -105,6 +126,27 @@ impl Draft<'_> {
         }
     }
 
+    fn is_overtaken(&self, notice: &Notice) -> bool {
+        let lives = matches!(self.record.phase, Phase::Active { .. });
+        (!lives && notice.about != About::Ended) || self.now.duration_since(notice.at) >= PATIENCE
+    }
+
+    /// Whom the holder can ask: the provisioners whose names are known, and the groups.
+    fn whom_to_ask(&self, terms: &Terms) -> String {
+        let instance = self.policy.instance(&terms.instance);
+        let people = instance.map(|one| one.provisioners.as_slice()).unwrap_or_default();
+        let groups = instance.map(|one| one.provisioner_groups.as_slice()).unwrap_or_default();
+        let names = people.iter().filter_map(|person| self.status.names.get(person));
+        let names = names.map(|name| format!("@{name}"));
+        let all: Vec<String> =
+            names.chain(groups.iter().map(|group| format!("a member of {group}"))).collect();
+        let all: Vec<&str> = all.iter().map(String::as_str).collect();
+        match text::either(&all) {
+            nobody if nobody.is_empty() => format!("whoever provisions {}", terms.instance_name),
+            people => format!("{people}, who provisions {}", terms.instance_name),
+        }
+    }
+
     fn text_of(&self, notice: &Notice) -> Option<String> {
         let revoke = self.snapshot.project.pins.as_ref().and_then(|pins| pins.revoke.as_ref());
         let facts = Facts {
@@ -115,6 +157,7 @@ impl Draft<'_> {
             extended_by: self.snapshot.successors.last().map(|one| (one.url.as_str(), one.ends_at)),
             now: self.now,
         };
+        let ask = self.whom_to_ask(facts.terms);
         match &notice.about {
             About::End { last_used, by_us, .. } => {
                 let used = notice::last_use(facts.terms.kind, *last_used, *by_us);
@@ -123,6 +166,17 @@ impl Draft<'_> {
             About::Left { who } => {
                 let leaver = self.record.leavers.iter().find(|leaver| leaver.who == *who)?;
                 Some(notice::somebody_left(leaver, self.taken_away_at(leaver), &facts))
+            }
+            About::ByHand { deed } => {
+                let done = self.record.by_hand.iter().find(|one| one.deed == *deed)?;
+                Some(early::done_by_hand(done, &ask, &facts))
+            }
+            About::Ended => {
+                let (Phase::Ending { why, .. } | Phase::Ended { why, .. }) = &self.record.phase else {
+                    return None;
+                };
+                let off = |one: &Attempt| !one.is_unsettled() || one.switched_off_at.is_some();
+                early::ended(why, (self.attempts.iter().all(off), &ask), &facts)
             }
         }
     }

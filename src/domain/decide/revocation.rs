@@ -38,7 +38,7 @@ impl Draft<'_> {
                 let known = slot.last_refusal.as_ref().is_some_and(|last| last.event == event);
                 slot.watermark = slot.watermark.max(event.unwrap_or_default());
                 if !known && why != RefusalReason::EarlierGeneration {
-                    slot.last_refusal = Some(Refusal { event, username, why: why.clone(), at });
+                    slot.last_refusal = Some(Refusal { event, username, why: why.clone(), at, edited: None });
                     self.event("revocation.refused", json!({"event": event, "why": why}));
                 }
                 self.remove_label(pin);

@@ -11,10 +11,13 @@ use super::standards;
 use crate::domain::ids::{CredentialId, IssueKey};
 use crate::domain::inventory::deeds::{Deed, NotAllowed, allowed, may_take_away};
 use crate::domain::inventory::{Known, Line, Listed, ListedKind, Rules};
+use crate::domain::phase::Phase;
 use crate::domain::policy::Instance;
+use crate::domain::record::{Deed as Done, Record};
+use crate::domain::snapshot::OrderKind;
 use crate::reconcile::ask_brake;
 use crate::reconcile::context::Context;
-use crate::store::{Entry, MassEnding, StoreError};
+use crate::store::{Entry, MassEnding, NewOrder, StoreError};
 use crate::vendors::VendorError;
 use crate::vendors::zendesk::Zendesk;
 
@@ -114,8 +117,17 @@ async fn find(zendesk: &Zendesk, kind: ListedKind, id: CredentialId) -> Result<O
     Ok(clients.into_iter().find(|client| client.id == id).map(|client| super::listed_client(zendesk, client)))
 }
 
-/// Does one deed to an API token of the ledger or of an exception. What was done, exactly.
-pub async fn handle(context: &Context, wanted: &Wanted<'_>, deed: &Deed) -> Result<Deed, HandError> {
+/// What was done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Handled {
+    /// Exactly.
+    pub deed: Deed,
+    /// The request that learns of it, and tells its people if what they have lives.
+    pub news_for: Option<IssueKey>,
+}
+
+/// Does one deed to an API token of the ledger or of an exception, and lets its request know.
+pub async fn handle(context: &Context, wanted: &Wanted<'_>, deed: &Deed) -> Result<Handled, HandError> {
     let before = look(context, wanted, ListedKind::ApiToken).await?;
     let rules = Rules { standards: &before.standards, exceptions: &wanted.instance.exceptions };
     let deed = allowed(deed, (&before.listed, before.known.as_ref()), rules, context.now()).map_err(
@@ -141,7 +153,44 @@ pub async fn handle(context: &Context, wanted: &Wanted<'_>, deed: &Deed) -> Resu
     let detail = json!({"instance": wanted.instance.key, "credential": wanted.credential, "deed": deed.key(),
         "proven": proven});
     note(context, "credential.handled", key, detail).await?;
-    if proven { Ok(deed) } else { Err(HandError::NotProven) }
+    if !proven {
+        return Err(HandError::NotProven);
+    }
+    let news_for = match key {
+        Some(key) => tell(context, (key, wanted), &deed, &before.listed).await?,
+        None => None,
+    };
+    Ok(Handled { deed, news_for })
+}
+
+/// Orders the request to tell of it, if it is news there: its key. What was so before is no news, unless the request
+/// knows it otherwise: then somebody was interrupted in between.
+async fn tell(
+    context: &Context,
+    (key, wanted): (IssueKey, &Wanted<'_>),
+    deed: &Deed,
+    before: &Listed,
+) -> Result<Option<IssueKey>, HandError> {
+    let record = context.store.request(key).await?.and_then(|request| request.record);
+    let last = record.as_ref().and_then(Record::switched).map(|done| done.deed);
+    let (done, is_news) = match deed {
+        Deed::Rename(name) => (Done::Renamed, name.as_ref() != Some(&before.name)),
+        Deed::Deactivate => (Done::SwitchedOff, before.active || last != Some(Done::SwitchedOff)),
+        Deed::Reactivate => (Done::SwitchedOn, !before.active || last == Some(Done::SwitchedOff)),
+        Deed::Delete => (Done::Deleted, true),
+    };
+    // Whoever has what ended was told of its end; only its own request, which waits for that, need know that it is deleted.
+    let concerned = record.is_some_and(|record| match record.phase {
+        Phase::Active { .. } => true,
+        Phase::Ending { .. } => *deed == Deed::Delete,
+        _ => false,
+    });
+    if !is_news || !concerned {
+        return Ok(None);
+    }
+    let (why, by) = (wanted.why.to_owned(), wanted.by.to_owned());
+    context.store.give_order(NewOrder { key, kind: OrderKind::Tell(done), why, by }).await?;
+    Ok(Some(key))
 }
 
 async fn act(zendesk: &Zendesk, id: CredentialId, deed: &Deed, active: bool) -> Result<(), VendorError> {

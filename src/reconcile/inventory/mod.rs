@@ -29,7 +29,7 @@ use crate::store::StoreError;
 use crate::vendors::VendorError;
 use crate::vendors::zendesk::Zendesk;
 pub use daily::{daily, keep_daily, told};
-pub use hands::{HandError, Wanted, handle, may_take_orphans, take_orphan_away};
+pub use hands::{HandError, Handled, Wanted, handle, may_take_orphans, take_orphan_away};
 pub use held::Orphans;
 use ledger::Ledger;
 use oauth::listed_client;

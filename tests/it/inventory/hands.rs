@@ -63,6 +63,7 @@ async fn a_live_token_is_switched_off_and_on_and_gets_its_name_back() {
     let iid = house.approved().await;
     let id = house.tokens(iid).await[0]["id"].clone();
     let url = house.url(iid).await;
+    let secret = House::secret_in(&house.messages("requester").await[0]);
     house.changed_by_hand(&id, json!({"description": "mine now"})).await;
     assert_eq!(
         house.credential(&id, Deed::Rename(None)).await.unwrap(),
@@ -72,7 +73,6 @@ async fn a_live_token_is_switched_off_and_on_and_gets_its_name_back() {
         &house.hand_refused(&id, Deed::Rename(Some("other".to_owned()))).await,
         "the one that its request gave it",
     );
-    let secret = House::secret_in(&house.messages("requester").await[0]);
     assert_eq!(house.credential(&id, Deed::Deactivate).await.unwrap(), format!("global\t{id}\tswitched off"));
     assert!(!house.works(&secret).await);
     assert_eq!(house.credential(&id, Deed::Reactivate).await.unwrap(), format!("global\t{id}\tswitched on"));

@@ -11,8 +11,8 @@ fn longer() -> String {
     Form { remove_on: "2027-03-31", ..Form::default() }.text()
 }
 
-const EDITED: &str = "the description was edited after it";
-const CHANGED: &str = "what would be issued is no longer what was approved";
+const EDITED: &str = "Nobody can tell which text was read";
+const CHANGED: &str = "An approval is for exactly what was read, so it is needed anew";
 
 #[tokio::test]
 async fn t04a_the_form_is_edited_after_the_manager_approved() {
@@ -32,7 +32,7 @@ async fn t04a_the_form_is_edited_after_the_manager_approved() {
     1. **Hand-over**: not yet
     1. **Taken away**: not yet
 
-    > The label ~"manager-approved" set by `@kim` does not count and was taken off (2026-12-01 09:01 UTC): what would be issued is no longer what was approved:
+    > After `@kim` had approved, this issue's text was edited by `@robin` (2026-12-01 09:01 UTC). An approval is for exactly what was read, so it is needed anew: the manager reads it again and, if they agree, puts the label ~"manager-approved" on again. What changed:
     > - ends: approved was `2027-01-01T00:00:00Z`, now it is `2027-04-01T00:00:00Z`
     > - form: remove on: approved was `2026-12-31`, now it is `2027-03-31`
 

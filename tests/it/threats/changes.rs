@@ -3,7 +3,7 @@
 use super::{MANAGER, PROVISIONER};
 use crate::harness::{Form, House};
 
-const CHANGED: &str = "what would be issued is no longer what was approved";
+const CHANGED: &str = "What would be issued has changed since";
 
 /// The manager approves, the configuration is edited and the service restarted, the provisioner approves.
 async fn between(change: fn(&str) -> String, sentence: &str) {

@@ -189,7 +189,7 @@ async fn t26g_an_address_that_changed_hands_after_the_approvals_voids_them() {
     house.person_becomes("requester", json!({"slack": {"email": "old-robin@example.com"}})).await;
     house.person_becomes("colleague", json!({"slack": {"email": "robin@example.com"}})).await;
     house.provisioner_approves(iid).await;
-    house.refused(iid, "what would be issued is no longer what was approved").await;
+    house.refused(iid, "What would be issued has changed since").await;
     house.says(iid, "Slack user: approved was `U0000ROBIN`, now it is `U0000CASEY`").await;
     assert_eq!(house.messages("colleague").await, Vec::<Value>::new());
     house.leave().await;

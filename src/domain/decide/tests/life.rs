@@ -37,7 +37,7 @@ fn reminders(plan: &Plan) -> Vec<u32> {
     let notices = plan.record.as_ref().unwrap().notices.iter();
     let days = notices.filter_map(|one| match one.about {
         About::End { days, .. } => Some(days),
-        About::Left { .. } => None,
+        About::Left { .. } | About::ByHand { .. } | About::Ended => None,
     });
     days.collect()
 }
