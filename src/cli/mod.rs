@@ -22,7 +22,7 @@ pub mod retire;
 mod sandbox;
 mod serve;
 pub mod setup;
-mod show;
+pub mod show;
 mod simulate;
 pub mod whose;
 
@@ -54,13 +54,8 @@ enum Command {
     Setup(setup::Arguments),
     /// Run the service.
     Serve(serve::Arguments),
-    /// Show all requests, or one with its history.
-    Show {
-        /// The issue: its URL, `PROJECT_ID#NUMBER`, or its number.
-        issue: Option<String>,
-        #[command(flatten)]
-        config: ConfigFile,
-    },
+    /// List all requests, or tell one: where it stands, who approved, what was made, what comes next. Asks no vendor.
+    Show(show::Arguments),
     /// Look at a request now, and say what would happen next and why. Changes nothing.
     Explain {
         /// The issue: its URL, `PROJECT_ID#NUMBER`, or its number.
@@ -124,7 +119,7 @@ pub async fn run(arguments: Arguments) -> Result<ExitStatus, Failure> {
         Command::Sandbox(arguments) => sandbox::run(arguments).await,
         Command::Setup(arguments) => Box::pin(setup::run(arguments)).await,
         Command::Serve(arguments) => Box::pin(serve::run(arguments)).await,
-        Command::Show { issue, config } => show::run(issue, config).await,
+        Command::Show(arguments) => show::run(arguments).await,
         Command::Explain { issue, config } => Box::pin(explain::run(issue, config)).await,
         Command::Revoke(arguments) => Box::pin(orders::run(OrderKind::Revoke, arguments)).await,
         Command::Retry(arguments) => Box::pin(orders::run(OrderKind::Retry, arguments)).await,
