@@ -45,7 +45,7 @@ pub(super) struct Which {
     /// The instance's key in the configuration.
     #[arg(long, value_name = "KEY")]
     instance: String,
-    /// Why, for the audit chain.
+    /// Why: kept in the audit chain; of one of ours also read by people, in the comment and in the holder's message.
     #[arg(long, value_name = "TEXT")]
     why: String,
     #[command(flatten)]

@@ -34,9 +34,13 @@ pub use output::{ExitStatus, Failure};
 
 use crate::domain::snapshot::OrderKind;
 
+/// Below the list of commands.
+const NEW_HERE: &str = "New here? `countersign demo` tells the whole story with pretended vendors.\n\
+                        A question about one request? `countersign show ISSUE`, then `countersign explain ISSUE`.";
+
 /// Turns an approved access-request issue on GitLab into a Zendesk credential, and takes it away on its end date.
 #[derive(Debug, Parser)]
-#[command(version, about, max_term_width = 100)]
+#[command(version, about, max_term_width = 100, after_help = NEW_HERE)]
 pub struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -76,7 +80,7 @@ enum Command {
     },
     /// Treat an older issue as a request, or go on after another installation was noticed.
     Adopt(adopt::Arguments),
-    /// What is held back because too many would end at once.
+    /// See what is held back because too many would end at once, and let it end.
     #[command(subcommand)]
     Brake(brake::Command),
     /// List every credential at Zendesk against the ledger and the naming standards. Reading changes nothing.
@@ -84,21 +88,21 @@ enum Command {
     /// Rename, switch off or on, or delete an API token of the ledger or of an exception.
     #[command(subcommand)]
     Credential(credential::Command),
-    /// To whom a leaked credential belongs, and revoke it now.
+    /// Find out to whom a leaked credential belongs, and revoke it now.
     Whose(whose::Arguments),
-    /// The campaign that moves API tokens to OAuth before Zendesk ends them.
+    /// Move API tokens to OAuth before Zendesk ends them: one issue for each, followed until it is gone.
     #[command(subcommand)]
     Retire(retire::Command),
-    /// The approval labels.
+    /// Pin the approval labels anew, once somebody knows why they changed.
     #[command(subcommand)]
     Labels(labels::Command),
-    /// What is remembered of the directory.
+    /// Let a user name of the directory belong to another account.
     #[command(subcommand)]
     Directory(directory::Command),
-    /// The audit chain.
+    /// Verify the audit chain, export it, or make an archive of one request for an auditor.
     #[command(subcommand)]
     Audit(audit::Command),
-    /// Calendars with the end dates.
+    /// Make, list and end addresses of calendars with the end dates.
     #[command(subcommand)]
     Calendar(calendar::Command),
 }

@@ -28,7 +28,7 @@ const PAUSE: Duration = Duration::from_millis(200);
 pub(super) struct Arguments {
     /// The issue: its URL, `PROJECT_ID#NUMBER`, or its number.
     issue: String,
-    /// Why, for the audit chain and the comment.
+    /// Why: kept in the audit chain. That of a revocation is read by people, in the comment and in the holder's message.
     #[arg(long, value_name = "TEXT")]
     why: String,
     #[command(flatten)]

@@ -38,7 +38,7 @@ pub(super) struct Arguments {
     /// Revoke it now; only if exactly one credential fits, and by a beginning only where every list could be read.
     #[arg(long, requires = "why")]
     revoke: bool,
-    /// Why, for the audit chain and the comment.
+    /// Why: kept in the audit chain, and read by people in the comment and in the holder's message.
     #[arg(long, value_name = "TEXT", requires = "revoke")]
     why: Option<String>,
     #[command(flatten)]

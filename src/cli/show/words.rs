@@ -100,6 +100,9 @@ fn is_not_issued_yet(phase: &Phase) -> bool {
 fn next(shown: &Shown, zone: &TimeZone) -> String {
     let over = "nothing, unless the issue is reopened; then both approve anew";
     match &shown.record.phase {
+        phase if phase.is_undecided() && !shown.record.doubts.is_empty() => {
+            "nothing is issued before this is put right or certain:".to_owned()
+        }
         Phase::New => "it is looked at".to_owned(),
         Phase::Incomplete { .. } => "whoever opened it corrects the form".to_owned(),
         Phase::AwaitingManager { .. } => "the manager approves by label, or closes the issue".to_owned(),
