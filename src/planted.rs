@@ -53,11 +53,17 @@ pub enum Bug {
     NewComments,
     /// An end date that has come is noticed at the next sweep of everything only.
     ForgetDueDates,
+    /// An access token is deleted, and its client stays.
+    KeepClient,
+    /// A client is deleted, and what it fetched lives on.
+    LeaveAccessTokens,
+    /// A client is ours by its name, whatever its identifier.
+    ClientByName,
 }
 
 impl Bug {
     /// All of them, in the order of this file.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 25] = [
         Self::SkipIntentRow,
         Self::ClearMarks,
         Self::RetryCreate,
@@ -80,6 +86,9 @@ impl Bug {
         Self::EveryIssue,
         Self::NewComments,
         Self::ForgetDueDates,
+        Self::KeepClient,
+        Self::LeaveAccessTokens,
+        Self::ClientByName,
     ];
 
     /// As `simulate --plant` names it: `skip-intent-row`.

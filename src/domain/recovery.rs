@@ -19,6 +19,9 @@ pub fn ours<'a>(attempt: &Attempt, ledger: &[Attempt], listing: &'a [Listed]) ->
     let is_ours = |token: &&Listed| {
         let named = match &attempt.identifier {
             // Whoever owns it: an owner that did not stick is no reason to leave it there.
+            Some(_) if planted::is(Bug::ClientByName) => {
+                token.identifier.is_some() && token.name == attempt.name
+            }
             Some(_) => token.identifier == attempt.identifier,
             None => {
                 token.identifier.is_none()

@@ -10,7 +10,8 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 use super::cast::Person;
-use super::history::{Instance, Label, Wish};
+use super::history::Label;
+use super::wish::{Instance, Kind, Wish};
 
 /// GitLab's last id when something happened.
 pub(super) type Moment = u64;
@@ -49,6 +50,9 @@ pub(super) struct Approved {
     pub(super) beneficiary: Person,
     pub(super) manager: Person,
     pub(super) instance: Instance,
+    pub(super) kind: Kind,
+    /// Sorted; empty for a kind that has none.
+    pub(super) scopes: Vec<&'static str>,
     pub(super) ends_at: Timestamp,
 }
 
@@ -61,8 +65,27 @@ pub(super) struct Minted {
     pub(super) promised: bool,
 }
 
-/// A token: the account's key and the id there.
+/// An API token or an OAuth client: the account's key and the id there, which no two things share.
 pub(super) type Token = (String, u64);
+
+/// What a secret is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum What {
+    ApiToken,
+    /// The first that a client had.
+    Client,
+    /// One that it got later: nobody is to have it.
+    Replaced,
+    /// An access token.
+    Access,
+}
+
+/// Of what a secret is one. That of an access token is its client's.
+#[derive(Debug, Clone)]
+pub(super) struct Secret {
+    pub(super) token: Token,
+    pub(super) what: What,
+}
 
 /// Everything that is known besides the sandbox's world.
 #[derive(Debug, Default)]
@@ -81,8 +104,12 @@ pub(super) struct Facts {
     /// Issues whose comment says that nothing is to happen any more, and when each last said otherwise again.
     pub(super) over: BTreeSet<u64>,
     pub(super) begun_anew: BTreeMap<u64, Moment>,
-    /// Tokens that are not ours.
+    /// Tokens and clients that are not ours.
     pub(super) foreign: BTreeSet<Token>,
+    /// Every secret that Zendesk ever gave out.
+    pub(super) secrets: BTreeMap<String, Secret>,
+    /// Access tokens that holders fetched.
+    pub(super) fetched: BTreeSet<String>,
     /// Tokens of ours that somebody deleted.
     pub(super) deleted_by_hand: BTreeSet<Token>,
     /// Issues that an operator revoked.

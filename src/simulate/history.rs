@@ -7,6 +7,7 @@ use std::fmt;
 
 use super::cast::Person;
 use super::trouble::{Effect, Target};
+use super::wish::Wish;
 
 /// Names an issue within a history: the first is 0.
 pub(super) type Name = u8;
@@ -47,43 +48,6 @@ impl Label {
             Self::Manager => "manager-approved",
             Self::Provisioner => "provisioner-approved",
             Self::Denied => "access-denied",
-        }
-    }
-}
-
-/// What is filled in. Days are counted from the day on which it is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Wish {
-    pub(super) instance: Instance,
-    /// Which of several purposes; `None`: left empty.
-    pub(super) purpose: Option<u8>,
-    pub(super) admin_needed: bool,
-    /// `None`: left empty.
-    pub(super) days: Option<i16>,
-    pub(super) on_behalf_of: Option<Person>,
-    /// Without the template's marker it is an issue like any other.
-    pub(super) marked: bool,
-}
-
-/// A Zendesk account.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Instance {
-    Global,
-    Government,
-}
-
-impl Instance {
-    pub(super) fn key(self) -> &'static str {
-        match self {
-            Self::Global => "global",
-            Self::Government => "us-government",
-        }
-    }
-
-    pub(super) fn title(self) -> &'static str {
-        match self {
-            Self::Global => "Zendesk Global",
-            Self::Government => "Zendesk US Government",
         }
     }
 }
@@ -160,6 +124,15 @@ pub(super) enum Act {
     HandMade {
         name: Name,
         longer: bool,
+    },
+    /// A client with a name like ours and an identifier of its own, and an access token of it.
+    HandMadeClient {
+        name: Name,
+        ours: bool,
+    },
+    /// Whoever was handed a client fetches an access token with it.
+    Fetch {
+        name: Name,
     },
     DeleteByHand {
         name: Name,
@@ -265,7 +238,14 @@ impl fmt::Display for Act {
             Self::HandMade { name, longer: true } => {
                 write!(out, "an admin makes a token by hand, named like #{name} and a digit more")
             }
-            Self::DeleteByHand { name } => write!(out, "an admin deletes the token of #{name} by hand"),
+            Self::HandMadeClient { name, ours: false } => {
+                write!(out, "an admin makes an OAuth client by hand, named like #{name}")
+            }
+            Self::HandMadeClient { name, ours: true } => {
+                write!(out, "an admin makes an OAuth client of our own user's, named like #{name}")
+            }
+            Self::Fetch { name } => write!(out, "whoever has the client of #{name} fetches an access token"),
+            Self::DeleteByHand { name } => write!(out, "an admin deletes the credential of #{name} by hand"),
             Self::Revoke { name } => write!(out, "an operator revokes #{name}"),
             Self::Retry { name } => write!(out, "an operator retries #{name}"),
             _ => self.write_rest(out),
@@ -315,30 +295,6 @@ impl fmt::Display for Span {
             seconds if seconds < 7200 => write!(out, "{} minutes", seconds / 60),
             seconds if seconds < 172_800 => write!(out, "{} hours", seconds / 3600),
             seconds => write!(out, "{} days", seconds / 86_400),
-        }
-    }
-}
-
-impl fmt::Display for Wish {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if !self.marked {
-            return write!(out, "an issue that is no request");
-        }
-        write!(out, "{}", self.instance.title())?;
-        match self.purpose {
-            Some(purpose) => write!(out, ", purpose {purpose}")?,
-            None => write!(out, ", no purpose")?,
-        }
-        match self.days {
-            Some(days) => write!(out, ", for {days} days")?,
-            None => write!(out, ", no end")?,
-        }
-        if !self.admin_needed {
-            write!(out, ", admin access not needed")?;
-        }
-        match self.on_behalf_of {
-            Some(person) => write!(out, ", for {person}"),
-            None => Ok(()),
         }
     }
 }

@@ -8,8 +8,9 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use super::cast::Person;
-use super::facts::{Approved, Facts, Moment, Opened};
-use super::history::{Instance, Label};
+use super::facts::{Approved, Facts, Moment, Opened, Version};
+use super::history::Label;
+use super::wish::Kind;
 use crate::sandbox::world::{Effect, LabelEvent, World};
 
 /// The least role of who approves.
@@ -20,9 +21,13 @@ const OLDEST: SignedDuration = SignedDuration::from_hours(14 * 24);
 const MARGIN: SignedDuration = SignedDuration::from_secs(2);
 
 /// The longest life that may be asked for, in days.
-pub(super) const LONGEST: i16 = 365;
+const LONGEST: i16 = 365;
 /// Zendesk ends all API tokens with this day.
-pub(super) const LAST_OF_API_TOKENS: Date = jiff::civil::date(2027, 4, 30);
+const LAST_OF_API_TOKENS: Date = jiff::civil::date(2027, 4, 30);
+/// No access token lives so long.
+const LIFE_OF_ACCESS: SignedDuration = SignedDuration::from_hours(48);
+/// An access token with so much left is one that may surely be asked for.
+const ENOUGH_OF_ACCESS: SignedDuration = SignedDuration::from_hours(2);
 
 /// What is judged by.
 pub(super) struct Judge<'a> {
@@ -54,23 +59,9 @@ impl Judge<'_> {
         if !self.facts.on_slack(beneficiary, moment) {
             return Err("the person could not be reached at Slack");
         }
-        if wish.instance == Instance::Government {
-            return Err("that instance makes no tokens");
-        }
-        let ends_at = end_of(version.last_day.ok_or("the form has no end")?).ok_or("the form has no end")?;
-        if wish.purpose.is_none() || !wish.admin_needed {
-            return Err("the form was not complete");
-        }
-        if wish.days.is_some_and(|days| days > LONGEST) {
-            return Err("its end was too far away");
-        }
-        if version.last_day.is_some_and(|day| day > LAST_OF_API_TOKENS) {
-            return Err("Zendesk ends all API tokens before");
-        }
-        if ends_at <= now {
-            return Err("its end had passed");
-        }
-        Ok(Approved { beneficiary, manager: manager.by, instance: wish.instance, ends_at })
+        let (scopes, ends_at) = possible(version, now)?;
+        let (instance, kind) = (wish.instance, wish.kind);
+        Ok(Approved { beneficiary, manager: manager.by, instance, kind, scopes, ends_at })
     }
 
     /// The manager's approval.
@@ -181,6 +172,47 @@ impl Judge<'_> {
             .and_then(|all| all.first())
             .map_or(Timestamp::MIN, |first| first.at)
     }
+}
+
+/// What a form asks for, if it can be given at that time: the scopes and the end.
+fn possible(version: &Version, now: Timestamp) -> Result<(Vec<&'static str>, Timestamp), Wrong> {
+    let wish = version.wish;
+    let last_day = version.last_day.ok_or("the form has no end")?;
+    let ends_at = end_of(last_day).ok_or("the form has no end")?;
+    if !wish.instance.makes(wish.kind) {
+        return Err("that instance makes none of that kind");
+    }
+    let scopes = wish.given_scopes().ok_or("its scopes are not given")?;
+    if wish.purpose.is_none() || (wish.kind == Kind::ApiToken && !wish.admin_needed) {
+        return Err("the form was not complete");
+    }
+    if wish.days.is_some_and(|days| days > LONGEST) {
+        return Err("its end was too far away");
+    }
+    if wish.kind == Kind::ApiToken && last_day > LAST_OF_API_TOKENS {
+        return Err("Zendesk ends all API tokens before");
+    }
+    if wish.kind == Kind::OauthToken && ends_at.duration_since(now) >= LIFE_OF_ACCESS {
+        return Err("no access token lives so long");
+    }
+    if ends_at <= now {
+        return Err("its end had passed");
+    }
+    Ok((scopes, ends_at))
+}
+
+/// Whether nothing at all is wrong with a form, now and at every time since it was written.
+pub(super) fn is_surely_complete(version: &Version, now: Timestamp) -> bool {
+    let Ok((_, ends_at)) = possible(version, now) else { return false };
+    let fresh = now.duration_since(version.at) < SignedDuration::from_hours(24);
+    let in_time = match version.wish.kind {
+        Kind::OauthToken => {
+            ends_at.duration_since(version.at) < LIFE_OF_ACCESS
+                && ends_at.duration_since(now) > ENOUGH_OF_ACCESS
+        }
+        Kind::ApiToken | Kind::OauthClient => version.wish.days.is_some_and(|days| days > 3),
+    };
+    fresh && in_time
 }
 
 /// The instant at which a day is over, in UTC.

@@ -13,7 +13,9 @@ mod cast;
 mod chance;
 mod facts;
 mod gate;
+mod hands;
 mod history;
+mod holdings;
 mod judge;
 mod log;
 mod network;
@@ -30,6 +32,8 @@ mod tests;
 mod trace;
 mod trouble;
 mod watch;
+mod weather;
+mod wish;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

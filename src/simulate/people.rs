@@ -2,20 +2,23 @@
 
 use bytes::Bytes;
 use http::{Method, Request};
-use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use super::cast::{Kim, Mika, Person};
 use super::chance::Chance;
 use super::facts::{Change, Opened, Version};
-use super::history::{Act, Label, Name, Pace, Step, Wish};
+use super::history::{Act, Label, Name, Pace, Step};
 use super::scene::{Fault, Scene};
+use super::wish::Wish;
 use crate::domain::ids::{IssueKey, ProjectId};
 use crate::domain::snapshot::OrderKind;
 use crate::sandbox::seed::{BOT, ELSEWHERE, PROJECT};
-use crate::sandbox::world::{ApiToken, Effect, Label as OldLabel, LabelEvent, Owner};
+use crate::sandbox::world::{Effect, Label as OldLabel, LabelEvent, Owner};
 use crate::store::NewOrder;
+
+/// What a maintainer makes of our comment.
+pub(super) const REWRITTEN: &str = "All is approved, go ahead.";
 
 impl Scene {
     /// Somebody does something. Things that cannot be done do nothing.
@@ -44,6 +47,8 @@ impl Scene {
             Act::Unblock { who } => self.account(*who, Change::Unblocked),
             Act::LeaveSlack { who } => self.account(*who, Change::LeftSlack),
             Act::HandMade { name, longer } => self.makes_by_hand(*name, *longer),
+            Act::HandMadeClient { name, ours } => self.makes_client_by_hand(*name, *ours),
+            Act::Fetch { name } => self.fetches(*name),
             Act::DeleteByHand { name } => self.deletes_by_hand(*name),
             Act::Revoke { name } => return self.order(*name, OrderKind::Revoke).await,
             Act::Retry { name } => return self.order(*name, OrderKind::Retry).await,
@@ -71,7 +76,7 @@ impl Scene {
         if self.issues.contains_key(&name) {
             return;
         }
-        let (text, last_day) = written(wish, self.now());
+        let (text, last_day) = wish.written(self.now());
         let mut body = json!({"title": "Access", "description": text});
         if let Some(label) = label {
             body["labels"] = label.title().into();
@@ -87,7 +92,7 @@ impl Scene {
 
     fn edits(&mut self, name: Name, by: Person, (wish, label): (Wish, Option<Label>)) {
         let Some(issue) = self.issues.get(&name).copied() else { return };
-        let (text, last_day) = written(wish, self.now());
+        let (text, last_day) = wish.written(self.now());
         let command = label.map(|label| format!("\n/label ~\"{}\"", label.title())).unwrap_or_default();
         let (before, at) = (self.sandbox.world.gitlab.last_id, self.now());
         self.changes(name, by, &json!({"description": format!("{text}{command}")}));
@@ -135,7 +140,7 @@ impl Scene {
         let path = format!("projects/{}/issues/{}/notes/{note}", issue.project, issue.iid);
         let method = if deletes { Method::DELETE } else { Method::PUT };
         let over = self.is_over(issue);
-        self.ask(Mika, (method, &path), &json!({"body": "All is approved, go ahead."}));
+        self.ask(Mika, (method, &path), &json!({"body": REWRITTEN}));
         self.facts.tampered.insert(issue.id);
         if over {
             self.facts.tampered_at_rest.insert(issue.id);
@@ -201,47 +206,6 @@ impl Scene {
         self.facts.people.push((moment, who, change));
     }
 
-    /// An admin's own token, named as the process names them.
-    fn makes_by_hand(&mut self, name: Name, longer: bool) {
-        let Some(issue) = self.issues.get(&name).copied() else { return };
-        let (now, base) = (self.now(), self.sandbox.world.base_url.clone());
-        let digit = if longer { "2" } else { "" };
-        let description = format!("{base}/gitlab/company/access-requests/-/issues/{}{digit}", issue.iid);
-        let secret = self.sandbox.world.random_text(40);
-        let Some(account) = self.sandbox.world.zendesk.get_mut("global") else { return };
-        let id = account.fresh_id();
-        // Of a namesake the admin is the creator; a longer name may even be our own user's.
-        let user_id = if longer { super::watch::INTEGRATION } else { 9002 };
-        let (active, last_used, deleted_at) = (true, None, None);
-        let (created_at, updated_at) = (now, now);
-        let token = ApiToken {
-            id,
-            user_id,
-            description,
-            active,
-            created_at,
-            updated_at,
-            last_used,
-            deleted_at,
-            secret,
-        };
-        account.tokens.insert(id, token);
-        self.facts.foreign.insert(("global".to_owned(), id));
-    }
-
-    fn deletes_by_hand(&mut self, name: Name) {
-        let Some(issue) = self.issues.get(&name).copied() else { return };
-        let ours = self.facts.minted.iter().filter(|(_, minted)| minted.issue == issue.id);
-        let Some(token) = ours.map(|(token, _)| token.clone()).next_back() else { return };
-        let now = self.now();
-        let account = self.sandbox.world.zendesk.get_mut(&token.0);
-        if let Some(found) = account.and_then(|account| account.tokens.get_mut(&token.1)) {
-            found.active = false;
-            found.deleted_at.get_or_insert(now);
-            self.facts.deleted_by_hand.insert(token);
-        }
-    }
-
     async fn order(&mut self, name: Name, kind: OrderKind) -> Result<(), Fault> {
         let Some(issue) = self.issues.get(&name).copied() else { return Ok(()) };
         let running = self.processes.iter().find_map(|process| process.running.as_ref());
@@ -267,26 +231,4 @@ impl Scene {
 pub(super) fn key(issue: Opened) -> IssueKey {
     let number = |id: u64| i64::try_from(id).unwrap_or(i64::MAX);
     IssueKey { project: ProjectId(number(issue.project)), iid: number(issue.iid) }
-}
-
-/// The form as it is written that day, and the last day in it.
-fn written(wish: Wish, now: Timestamp) -> (String, Option<jiff::civil::Date>) {
-    if !wish.marked {
-        return ("The link in the README is broken.".to_owned(), None);
-    }
-    let today = now.to_zoned(TimeZone::UTC).date();
-    let day = wish.days.and_then(|days| today.checked_add(jiff::Span::new().days(i64::from(days))).ok());
-    let purpose =
-        wish.purpose.map(|purpose| format!("Export solved tickets, way {purpose}.")).unwrap_or_default();
-    let admin = if wish.admin_needed { "The export reads tickets of all groups." } else { "Not needed" };
-    let requester =
-        wish.on_behalf_of.map(|person| format!("{}@example.com", person.username())).unwrap_or_default();
-    let text = format!(
-        "<!-- countersign: API_Token_Request -->\n\n### Zendesk instance\n\n- [x] {}\n\n\
-         ### Kind of credential\n\n- [x] API token\n\n### Business purpose\n\n{purpose}\n\n\
-         ### Why admin access is needed\n\n{admin}\n\n### Remove on\n\n{}\n\n### Requester\n\n{requester}",
-        wish.instance.title(),
-        day.map(|day| day.to_string()).unwrap_or_default(),
-    );
-    (text, day)
 }

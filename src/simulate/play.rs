@@ -152,8 +152,14 @@ impl Scene {
                 self.facts.labels.insert(label, id);
             }
         }
-        let there: Vec<_> = self.tokens().map(|(token, _)| token).collect();
+        let there = self.holdings().into_iter().map(|holding| holding.token);
         self.facts.foreign.extend(there);
+        // Zendesk's documents leave it open; so it is now this way and now that.
+        let ends = Chance::new(mixed(self.seed, 4)).percent(50);
+        for account in self.sandbox.world.zendesk.values_mut() {
+            account.quirks.deleting_a_client_ends_its_tokens = ends;
+        }
+        self.note_secrets();
     }
 
     async fn whole(&mut self, history: &History) -> Result<(), Fault> {

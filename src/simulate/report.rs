@@ -43,6 +43,14 @@ pub struct Counts {
     pub hand_overs: u64,
     /// Credentials that were taken away.
     pub endings: u64,
+    /// What was minted, by kind.
+    pub mints_by_kind: BTreeMap<String, u64>,
+    /// What was handed over, by kind.
+    pub hand_overs_by_kind: BTreeMap<String, u64>,
+    /// What was taken away or ended by itself, by kind.
+    pub endings_by_kind: BTreeMap<String, u64>,
+    /// Access tokens that holders fetched with a client.
+    pub fetches: u64,
     /// How requests stood at the quiet end, by the title of their comment.
     pub ends: BTreeMap<String, u64>,
     /// How often each promise was checked.
@@ -52,7 +60,7 @@ pub struct Counts {
 impl Counts {
     /// Adds another's.
     pub(super) fn add(&mut self, other: &Self) {
-        let plain: [(&mut u64, u64); 15] = [
+        let plain: [(&mut u64, u64); 16] = [
             (&mut self.histories, other.histories),
             (&mut self.steps, other.steps),
             (&mut self.acts, other.acts),
@@ -68,12 +76,16 @@ impl Counts {
             (&mut self.mints, other.mints),
             (&mut self.hand_overs, other.hand_overs),
             (&mut self.endings, other.endings),
+            (&mut self.fetches, other.fetches),
         ];
         for (sum, more) in plain {
             *sum += more;
         }
         for (sums, more) in [
             (&mut self.faults, &other.faults),
+            (&mut self.mints_by_kind, &other.mints_by_kind),
+            (&mut self.hand_overs_by_kind, &other.hand_overs_by_kind),
+            (&mut self.endings_by_kind, &other.endings_by_kind),
             (&mut self.webhooks, &other.webhooks),
             (&mut self.ends, &other.ends),
             (&mut self.promises, &other.promises),

@@ -265,8 +265,11 @@ impl Scene {
         self.clock.advance(by);
         self.stirred += 1;
         let now = self.now();
-        self.sandbox.land();
-        self.after_landing().await?;
+        if self.sandbox.next_landing().is_some_and(|at| at <= now) {
+            let before = self.standing();
+            self.sandbox.land();
+            self.after_landing(&before).await?;
+        }
         if self.tokens_back_at.is_some_and(|at| at <= now) {
             self.tokens_back_at = None;
             self.switch_tokens(true);
@@ -288,9 +291,9 @@ impl Scene {
         Ok(())
     }
 
-    /// Token access at Zendesk, for the whole account.
+    /// Token access at Zendesk, for whole accounts: one of them is where we log in with an API token ourselves.
     pub(super) fn switch_tokens(&mut self, on: bool) {
-        if let Some(account) = self.sandbox.world.zendesk.get_mut("global") {
+        for account in self.sandbox.world.zendesk.values_mut() {
             account.api_token_access = on;
         }
     }

@@ -6,8 +6,10 @@
 
 use super::cast::{Casey, Cory, Gil, Kim, Mika, Nova, Oda, Pat, Person, Robin};
 use super::chance::{Chance, mixed};
-use super::history::{Act, Fate, History, Instance, Label, Name, Pace, Step, Wish};
+use super::history::{Act, History, Label, Name, Pace, Step};
 use super::trouble::{Effect, Target};
+use super::weather::trouble;
+use super::wish::{Instance, Kind, Scopes, Wish};
 
 /// Issues of a history at most.
 const ISSUES: i64 = 2;
@@ -61,8 +63,19 @@ fn storyline(name: Name, chance: &mut Chance) -> Vec<Act> {
         deceit(&mut acts, name, manager);
     }
     noise(&mut acts, name, wish, (5, chance));
-    acts.push(Act::PutOn { name, by: mostly(Pat, chance), label: Label::Provisioner });
+    if wish.kind == Kind::OauthToken && chance.percent(15) {
+        // Past midnight, and perhaps past its end.
+        acts.push(Act::Wait { seconds: u32::try_from(chance.between(36_000, 140_000)).unwrap_or(36_000) });
+    }
+    match chance.below(16) {
+        0 => namesakes(&mut acts, name, wish.kind, chance),
+        1 => two_at_once(&mut acts, name, chance),
+        _ => acts.push(Act::PutOn { name, by: mostly(Pat, chance), label: Label::Provisioner }),
+    }
     noise(&mut acts, name, wish, (12, chance));
+    if wish.kind == Kind::OauthClient {
+        is_used(&mut acts, name, wish, chance);
+    }
     acts.push(Act::Wait { seconds: span(chance) });
     if chance.percent(50) {
         noise(&mut acts, name, wish, (40, chance));
@@ -90,7 +103,7 @@ fn span(chance: &mut Chance) -> u32 {
 }
 
 /// Shorter, so that a fault meets what comes next.
-fn moment(chance: &mut Chance) -> u32 {
+pub(super) fn moment(chance: &mut Chance) -> u32 {
     u32::try_from(chance.between(1, 900)).unwrap_or(60)
 }
 
@@ -103,19 +116,37 @@ fn born_with(chance: &mut Chance) -> Option<Label> {
 }
 
 fn wish(chance: &mut Chance) -> Wish {
+    use Kind::{ApiToken, OauthClient, OauthToken};
     let rare = |chance: &mut Chance| chance.percent(2);
+    let kind = chance.pick(&[ApiToken, ApiToken, ApiToken, OauthClient, OauthClient, OauthToken, OauthToken]);
     let days = if rare(chance) {
         chance.pick(&[None, Some(0), Some(1), Some(400), Some(-3)])
     } else {
-        Some(chance.pick(&[2, 3, 5, 14, 30, 60]))
+        Some(days(kind, chance))
+    };
+    let elsewhere = if kind == OauthToken { 25 } else { 2 };
+    let scopes = if rare(chance) {
+        chance.pick(&[None, Some(Scopes::One), Some(Scopes::Writing), Some(Scopes::Unknown)])
+    } else {
+        kind.is_oauth().then(|| chance.pick(&[Scopes::One, Scopes::Two, Scopes::Reading]))
     };
     Wish {
-        instance: if rare(chance) { Instance::Government } else { Instance::Global },
+        instance: if chance.percent(elsewhere) { Instance::Government } else { Instance::Global },
+        kind,
+        scopes,
         purpose: if rare(chance) { None } else { u8::try_from(chance.between(1, 9)).ok() },
         admin_needed: !rare(chance),
         days,
         on_behalf_of: chance.percent(10).then(|| chance.pick(&[Robin, Casey, Kim, Cory, Nova])),
         marked: !rare(chance),
+    }
+}
+
+/// Days that may be asked for: an access token ends today or tomorrow.
+fn days(kind: Kind, chance: &mut Chance) -> i16 {
+    match kind {
+        Kind::OauthToken => chance.pick(&[0, 1, 1, 1, 1]),
+        Kind::ApiToken | Kind::OauthClient => chance.pick(&[2, 3, 5, 14, 30, 60]),
     }
 }
 
@@ -132,7 +163,7 @@ fn one_noise(name: Name, first: Wish, chance: &mut Chance) -> Act {
     let by = chance.pick(&[Robin, Robin, Kim, Pat, Casey, Mika, Oda, Gil]);
     let label =
         chance.pick(&[Label::Manager, Label::Manager, Label::Provisioner, Label::Provisioner, Label::Denied]);
-    match chance.below(34) {
+    match chance.below(38) {
         0..=4 => Act::PutOn { name, by, label },
         5..=7 => Act::TakeOff { name, by, label },
         8..=12 => edit(name, by, first, chance),
@@ -147,7 +178,9 @@ fn one_noise(name: Name, first: Wish, chance: &mut Chance) -> Act {
         24 => Act::Block { who: chance.pick(&[Kim, Pat, Robin]) },
         25 => Act::Unblock { who: chance.pick(&[Kim, Pat, Robin]) },
         26 => Act::LeaveSlack { who: chance.pick(&[Robin, Robin, Casey]) },
+        27 if first.kind.is_oauth() => Act::HandMadeClient { name, ours: chance.percent(60) },
         27 => Act::HandMade { name, longer: chance.percent(60) },
+        34..=37 if first.kind == Kind::OauthClient => Act::Fetch { name },
         28 => Act::DeleteByHand { name },
         29 | 30 => Act::Revoke { name },
         31 => Act::Retry { name },
@@ -160,6 +193,7 @@ fn edit(name: Name, by: Person, first: Wish, chance: &mut Chance) -> Act {
     let wish = match chance.below(5) {
         0 => first,
         1 => wish(chance),
+        2 if first.kind == Kind::OauthToken => Wish { days: Some(chance.pick(&[0, 1, 2])), ..first },
         2 => Wish { days: Some(chance.pick(&[2, 45, 90])), ..first },
         _ => Wish { purpose: u8::try_from(chance.between(1, 9)).ok(), ..first },
     };
@@ -173,6 +207,49 @@ fn deceit(acts: &mut Vec<Act>, name: Name, manager: Person) {
     acts.push(Act::Hidden { name });
     acts.push(Act::TakeOff { name, by: manager, label: Label::Manager });
     acts.push(Act::PutOn { name, by: Casey, label: Label::Manager });
+}
+
+/// A client is what its holder makes of it: what was fetched soon before its end outlives that, unless it is deleted.
+fn is_used(acts: &mut Vec<Act>, name: Name, wish: Wish, chance: &mut Chance) {
+    if chance.percent(60) {
+        acts.push(Act::Wait { seconds: moment(chance) });
+        acts.push(Act::Fetch { name });
+    }
+    match chance.below(4) {
+        0 => acts.push(Act::Revoke { name }),
+        1 => {
+            // To the last hours of the last day, as histories begin at nine in the morning.
+            let nearly =
+                i64::from(wish.days.unwrap_or(0).max(0)) * 86_400 + 54_000 - chance.between(600, 80_000);
+            acts.push(Act::Wait { seconds: u32::try_from(nearly).unwrap_or(60) });
+            acts.push(Act::Fetch { name });
+        }
+        _ => {}
+    }
+}
+
+/// A create call is not answered, and before anybody has looked for what it made, somebody makes another by that name.
+fn namesakes(acts: &mut Vec<Act>, name: Name, kind: Kind, chance: &mut Chance) {
+    let effect = chance.pick(&[Effect::AnswerLost, Effect::HalfBody, Effect::Dropped]);
+    acts.push(Act::Fault { at: Target::Create, effect, skip: 0, times: 1 });
+    acts.push(Act::PutOn { name, by: Pat, label: Label::Provisioner });
+    let ours = chance.percent(60);
+    acts.push(if kind.is_oauth() {
+        Act::HandMadeClient { name, ours }
+    } else {
+        Act::HandMade { name, longer: ours }
+    });
+    acts.push(Act::Wait { seconds: moment(chance) });
+}
+
+/// One process stands still in the middle of it, another goes on with the request, and the first wakes again.
+fn two_at_once(acts: &mut Vec<Act>, name: Name, chance: &mut Chance) {
+    let at = chance.pick(&[Target::Create, Target::Create, Target::Grant, Target::Send]);
+    let seconds = u16::try_from(chance.between(200, 1200)).unwrap_or(200);
+    acts.push(Act::Stall { process: 0, at, seconds });
+    acts.push(Act::PutOn { name, by: Pat, label: Label::Provisioner });
+    acts.push(Act::Twin { seconds: u16::try_from(chance.between(1500, 7200)).unwrap_or(1500) });
+    acts.push(Act::Wait { seconds: moment(chance) });
 }
 
 /// Something is wrong while it ends.
@@ -203,6 +280,9 @@ fn ending(acts: &mut Vec<Act>, name: Name, first: Wish, chance: &mut Chance) {
             minutes: u16::try_from(chance.between(5, 4000)).unwrap_or(5),
         }),
     }
+    if first.kind == Kind::OauthClient {
+        acts.push(Act::Fetch { name });
+    }
     if chance.percent(50) {
         acts.push(Act::Revoke { name });
     }
@@ -223,113 +303,6 @@ fn again(acts: &mut Vec<Act>, name: Name, manager: Person, chance: &mut Chance) 
         acts.push(Act::PutOn { name, by: mostly(Pat, chance), label: Label::Provisioner });
         acts.push(Act::Wait { seconds: moment(chance) });
     }
-}
-
-/// The network, the processes, the calendar.
-fn trouble(chance: &mut Chance) -> Act {
-    let process = 0;
-    match chance.below(20) {
-        0..=6 => fault(chance),
-        7 => outage(chance),
-        8 => Act::ListLag { seconds: u16::try_from(chance.between(5, 500)).unwrap_or(5) },
-        9 => Act::SweepLag { minutes: u8::try_from(chance.between(1, 50)).unwrap_or(1) },
-        10..=12 => {
-            let late = u16::try_from(chance.between(1, 290)).unwrap_or(1);
-            let fate = chance.pick(&[Fate::Lost, Fate::Lost, Fate::Twice, Fate::Late(late)]);
-            Act::Webhooks { fate, times: u8::try_from(chance.between(1, 3)).unwrap_or(1) }
-        }
-        13..=15 => Act::Kill {
-            process,
-            after: u8::try_from(chance.between(0, 120)).unwrap_or(0),
-            back_after: u16::try_from(chance.between(0, 600)).unwrap_or(5),
-        },
-        16 | 17 => Act::Stall {
-            process: u8::try_from(chance.below(2)).unwrap_or(0),
-            at: chance.pick(&[
-                Target::Any,
-                Target::Create,
-                Target::Create,
-                Target::Send,
-                Target::TakeAway,
-                Target::Note,
-            ]),
-            seconds: u16::try_from(chance.between(5, 1200)).unwrap_or(5),
-        },
-        18 => Act::Twin { seconds: u16::try_from(chance.between(60, 7200)).unwrap_or(60) },
-        _ => Act::Wait { seconds: moment(chance) },
-    }
-}
-
-fn fault(chance: &mut Chance) -> Act {
-    let late = u16::try_from(chance.between(1, 2900)).unwrap_or(1);
-    let effects = [
-        Effect::Dropped,
-        Effect::AnswerLost,
-        Effect::AnswerLost,
-        Effect::Late(late),
-        Effect::RateLimited,
-        Effect::Status(500),
-        Effect::Status(503),
-        Effect::BadGateway,
-        Effect::Html,
-        Effect::HalfBody,
-        Effect::Slow(u16::try_from(chance.between(1, 40)).unwrap_or(1)),
-    ];
-    let (at, effect) = match chance.below(8) {
-        0 | 1 => (Target::Create, chance.pick(&effects)),
-        2 => (Target::Send, chance.pick(&effects)),
-        3 => {
-            let code = chance.pick(&[
-                "ratelimited",
-                "fatal_error",
-                "internal_error",
-                "request_timeout",
-                "channel_not_found",
-            ]);
-            (Target::Send, Effect::SlackError(code))
-        }
-        4 => (
-            Target::TakeAway,
-            chance.pick(&[Effect::Hollow, Effect::AnswerLost, Effect::Status(500), Effect::Late(late)]),
-        ),
-        5 => (
-            Target::List,
-            chance.pick(&[
-                Effect::Status(404),
-                Effect::Status(403),
-                Effect::Html,
-                Effect::HalfBody,
-                Effect::Status(503),
-            ]),
-        ),
-        6 => (Target::Note, chance.pick(&effects)),
-        _ => (chance.pick(&Target::ALL), chance.pick(&effects)),
-    };
-    Act::Fault {
-        at,
-        effect,
-        skip: u8::try_from(chance.pick(&[0, 0, 0, 0, 1, 2, 7])).unwrap_or(0),
-        times: u8::try_from(chance.pick(&[1, 1, 1, 2, 3, 6])).unwrap_or(1),
-    }
-}
-
-fn outage(chance: &mut Chance) -> Act {
-    let effect = chance.pick(&[
-        Effect::Dropped,
-        Effect::Status(503),
-        Effect::Status(500),
-        Effect::RateLimited,
-        Effect::Html,
-    ]);
-    let at = chance.pick(&[
-        Target::GitLab,
-        Target::Zendesk,
-        Target::Slack,
-        Target::Any,
-        Target::Lookup,
-        Target::Issue,
-    ]);
-    Act::Outage { at, effect, minutes: u16::try_from(chance.between(1, 3000)).unwrap_or(1) }
 }
 
 #[cfg(test)]

@@ -20,6 +20,8 @@ pub(super) enum Target {
     Change,
     Note,
     Create,
+    /// An access token is fetched, by a client of ours or for our own log-in.
+    Grant,
     TakeAway,
     List,
     Lookup,
@@ -29,7 +31,7 @@ pub(super) enum Target {
 
 impl Target {
     /// Every one of them.
-    pub(super) const ALL: [Self; 13] = [
+    pub(super) const ALL: [Self; 14] = [
         Self::Any,
         Self::GitLab,
         Self::Zendesk,
@@ -38,6 +40,7 @@ impl Target {
         Self::Change,
         Self::Note,
         Self::Create,
+        Self::Grant,
         Self::TakeAway,
         Self::List,
         Self::Lookup,
@@ -56,14 +59,24 @@ impl Target {
             Self::Issue => !writes && issue_of(path).is_some_and(|(_, _, rest)| rest.is_empty()),
             Self::Change => writes && path.starts_with("/gitlab/api/v4/"),
             Self::Note => writes && path.contains("/notes"),
-            Self::Create => method == "POST" && path.ends_with("/api_tokens"),
-            Self::TakeAway => matches!(method, "PUT" | "DELETE") && path.contains("/api_tokens/"),
-            Self::List => !writes && path.ends_with("/api_tokens"),
+            Self::Create => method == "POST" && is_list(path, &["/api_tokens", "/api/v2/oauth/clients"]),
+            Self::Grant => method == "POST" && path.ends_with("/oauth/tokens"),
+            Self::TakeAway => {
+                let all = ["/api_tokens/", "/api/v2/oauth/clients/", "/api/v2/oauth/tokens/"];
+                matches!(method, "PUT" | "DELETE") && all.iter().any(|one| path.contains(one))
+            }
+            Self::List => {
+                !writes && is_list(path, &["/api_tokens", "/api/v2/oauth/clients", "/api/v2/oauth/tokens"])
+            }
             Self::Lookup => path.ends_with("/users.lookupByEmail"),
             Self::Send => path.ends_with("/chat.postMessage"),
             Self::History => path.ends_with("/conversations.history"),
         }
     }
+}
+
+fn is_list(path: &str, lists: &[&str]) -> bool {
+    lists.iter().any(|list| path.ends_with(list))
 }
 
 /// Project and number of the issue that a call is about, and the rest of the path.
@@ -162,8 +175,9 @@ impl fmt::Display for Target {
             Self::Change => "changing GitLab",
             Self::Note => "writing the comment",
             Self::Create => "the create call",
+            Self::Grant => "fetching an access token",
             Self::TakeAway => "taking away",
-            Self::List => "the list of tokens",
+            Self::List => "the lists of tokens and clients",
             Self::Lookup => "looking a person up at Slack",
             Self::Send => "sending the message",
             Self::History => "looking for the message",
@@ -201,6 +215,11 @@ mod tests {
         assert_eq!(issue_of(&format!("{issue}/notes/3")), Some((42, 7, "notes/3")));
         assert!(Target::Create.has("POST", "/zendesk/global/api/v2/api_tokens"));
         assert!(Target::TakeAway.has("DELETE", "/zendesk/global/api/v2/api_tokens/9"));
+        assert!(Target::Create.has("POST", "/zendesk/global/api/v2/oauth/clients"));
+        assert!(Target::TakeAway.has("PUT", "/zendesk/global/api/v2/oauth/clients/9/generate_secret"));
+        assert!(Target::List.has("GET", "/zendesk/global/api/v2/oauth/tokens"));
+        let grant = "/zendesk/global/oauth/tokens";
+        assert!(Target::Grant.has("POST", grant) && !Target::Create.has("POST", grant));
     }
 
     #[test]

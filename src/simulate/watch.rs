@@ -1,17 +1,22 @@
 //! Looks at every call as it takes effect: what was made, sent, taken away, and on what ground.
 
+use std::collections::BTreeSet;
+
 use bytes::Bytes;
 use http::{Request, Response};
 use jiff::Timestamp;
 
-use super::facts::{Approved, Minted, Moment, Opened, Token};
+use super::facts::{Approved, Minted, Moment, Opened, Token, What};
 use super::gate::Place;
+use super::holdings::{Holding, Key};
 use super::judge::Judge;
 use super::promises::{Promise, messages};
+use super::report::tally;
 use super::scene::{Fault, Scene};
 use super::trouble::{Target, issue_of};
+use super::wish::Kind;
 use crate::sandbox::seed::{BOT, PROJECT};
-use crate::sandbox::world::ApiToken;
+use crate::sandbox::world::Bearer;
 
 /// Our own user at Zendesk.
 pub(super) const INTEGRATION: u64 = 9001;
@@ -24,15 +29,17 @@ pub(super) struct Reading {
     began: Option<(Moment, Timestamp)>,
     /// When the text of the issue was read.
     texts: Vec<Moment>,
-    /// Slack said who the person is, and Zendesk what there is.
+    /// Slack said who the person is, and Zendesk what tokens or clients there are.
     person: bool,
-    list: bool,
+    tokens: bool,
+    clients: bool,
 }
 
 /// How things stood before a call.
 #[derive(Debug)]
 pub(super) struct Before {
-    tokens: Vec<(Token, bool)>,
+    known: BTreeSet<Token>,
+    keys: BTreeSet<Key>,
     moment: Moment,
     messages: usize,
 }
@@ -42,20 +49,22 @@ impl Scene {
     pub(super) fn before(&self, request: &Request<Bytes>) -> Option<Before> {
         let path = request.uri().path();
         let watched = request.method() != http::Method::GET
-            && (path.contains("/api_tokens")
+            && (Target::Create.has("POST", path)
+                || Target::Grant.has("POST", path)
+                || Target::TakeAway.has("PUT", path)
                 || Target::Change.has("PUT", path)
                 || Target::Send.has("POST", path));
-        watched.then(|| Before {
-            tokens: self.tokens().map(|(token, it)| (token, is_alive(it))).collect(),
-            moment: self.sandbox.world.gitlab.last_id,
-            messages: messages(&self.sandbox.world).count(),
-        })
+        watched.then(|| self.standing())
     }
 
-    /// All tokens there ever were.
-    pub(super) fn tokens(&self) -> impl Iterator<Item = (Token, &ApiToken)> {
-        let accounts = self.sandbox.world.zendesk.iter();
-        accounts.flat_map(|(key, account)| account.tokens.iter().map(|(id, it)| ((key.clone(), *id), it)))
+    /// How things stand now.
+    pub(super) fn standing(&self) -> Before {
+        Before {
+            known: self.holdings().into_iter().map(|holding| holding.token).collect(),
+            keys: self.keys(),
+            moment: self.sandbox.world.gitlab.last_id,
+            messages: messages(&self.sandbox.world).count(),
+        }
     }
 
     /// A call has taken effect, or not.
@@ -68,25 +77,27 @@ impl Scene {
         self.note_reading(place, request, answer);
         let Some(before) = before else { return Ok(()) };
         self.note_question(place, request);
+        self.note_secrets();
         self.what_was_made(Some(place), &before).await?;
+        self.what_was_fetched(&before);
         self.what_was_taken(&before);
         self.what_was_sent(&before);
         self.what_was_changed(&before);
-        self.begins_to_read(place);
+        // To log in is to change nothing, and happens in the middle of a look.
+        if !Target::Grant.has(request.method().as_str(), request.uri().path()) {
+            self.begins_to_read(place);
+        }
         Ok(())
     }
 
     /// Calls whose effect came late have landed.
-    pub(super) async fn after_landing(&mut self) -> Result<(), Fault> {
+    pub(super) async fn after_landing(&mut self, before: &Before) -> Result<(), Fault> {
         self.collect_webhooks();
-        let known = self.facts.minted.keys().chain(&self.facts.foreign).cloned().collect::<Vec<_>>();
-        let tokens = self.tokens().filter(|(token, _)| known.contains(token));
-        let before = Before {
-            tokens: tokens.map(|(token, it)| (token, is_alive(it))).collect(),
-            moment: self.sandbox.world.gitlab.last_id,
-            messages: messages(&self.sandbox.world).count(),
-        };
-        self.what_was_made(None, &before).await
+        self.note_secrets();
+        self.what_was_made(None, before).await?;
+        self.what_was_fetched(before);
+        self.what_was_taken(before);
+        Ok(())
     }
 
     fn note_reading(&mut self, place: Place, request: &Request<Bytes>, answer: Option<&Response<Bytes>>) {
@@ -104,7 +115,9 @@ impl Scene {
             reading.texts.push(moment);
         }
         reading.person |= Target::Lookup.has(method, path);
-        reading.list |= Target::List.has(method, path);
+        let listed = Target::List.has(method, path);
+        reading.tokens |= listed && path.ends_with("/api_tokens");
+        reading.clients |= listed && path.ends_with("/clients");
     }
 
     /// A create call was made, whatever becomes of it: it may take effect later.
@@ -113,10 +126,8 @@ impl Scene {
             return;
         }
         let body: serde_json::Value = serde_json::from_slice(request.body()).unwrap_or_default();
-        let Some(issue) = body["api_token"]["description"].as_str().and_then(|name| self.issue_named(name))
-        else {
-            return;
-        };
+        let name = body["api_token"]["description"].as_str().or_else(|| body["client"]["name"].as_str());
+        let Some(issue) = name.and_then(|name| self.issue_named(name)) else { return };
         let approved = self.readings.get(&place).and_then(|reading| self.approved_since(issue, reading).ok());
         if let Some(approved) = approved {
             self.facts.asked_for.insert(issue.id, approved);
@@ -129,23 +140,24 @@ impl Scene {
     }
 
     async fn what_was_made(&mut self, place: Option<Place>, before: &Before) -> Result<(), Fault> {
-        let known = |token: &Token| before.tokens.iter().any(|(other, _)| other == token);
-        let new: Vec<(Token, String)> = self
-            .tokens()
-            .filter(|(token, it)| it.user_id == INTEGRATION && !known(token))
-            .map(|(token, it)| (token, it.description.clone()))
-            .collect();
-        for (token, name) in new {
+        let is_new = |holding: &Holding| {
+            holding.owner == INTEGRATION
+                && !before.known.contains(&holding.token)
+                && !self.facts.foreign.contains(&holding.token)
+        };
+        let new: Vec<Holding> = self.holdings().into_iter().filter(is_new).collect();
+        for holding in new {
             self.counts.mints += 1;
-            self.tell(format_args!("minted {} {}", token.0, token.1));
-            self.judge_mint(place, token, &name).await?;
+            self.tell(format_args!("minted {} {}", holding.token.0, holding.token.1));
+            self.judge_mint(place, holding).await?;
         }
         Ok(())
     }
 
-    async fn judge_mint(&mut self, place: Option<Place>, token: Token, name: &str) -> Result<(), Fault> {
+    async fn judge_mint(&mut self, place: Option<Place>, holding: Holding) -> Result<(), Fault> {
+        let Holding { token, is_client, name, .. } = holding;
         self.checked(Promise::TwoApprovals);
-        let Some(issue) = self.issue_named(name) else {
+        let Some(issue) = self.issue_named(&name) else {
             self.breaks(
                 Promise::TwoApprovals,
                 format!("a credential was made that is named {name}, after no request"),
@@ -167,6 +179,12 @@ impl Scene {
                         format!("made at {}, not where it was approved for", token.0),
                     );
                 }
+                if approved.kind.is_oauth() != is_client {
+                    let what =
+                        format!("another kind than {} was made for #{}", approved.kind.key(), issue.iid);
+                    self.breaks(Promise::TwoApprovals, what);
+                }
+                tally(&mut self.counts.mints_by_kind, approved.kind.key());
                 let minted = Minted { issue: issue.id, approved, promised: false };
                 self.facts.minted.insert(token, minted);
             }
@@ -178,7 +196,7 @@ impl Scene {
             }
         }
         if place.is_some() {
-            self.certain(issue, reading.as_ref());
+            self.certain(issue, is_client, reading.as_ref());
         }
         self.intended(issue).await
     }
@@ -203,10 +221,11 @@ impl Scene {
     }
 
     /// Doubt means no: the look that decided knew the person at Slack, and what Zendesk had.
-    fn certain(&mut self, issue: Opened, reading: Option<&Reading>) {
+    fn certain(&mut self, issue: Opened, is_client: bool, reading: Option<&Reading>) {
         self.checked(Promise::Doubt);
         let Some(reading) = reading else { return };
-        if !reading.person || !reading.list {
+        let list = if is_client { reading.clients } else { reading.tokens };
+        if !reading.person || !list {
             let what = if reading.person { "what Zendesk had" } else { "whether Slack reaches the person" };
             self.breaks(
                 Promise::Doubt,
@@ -232,38 +251,69 @@ impl Scene {
         Ok(())
     }
 
-    fn what_was_taken(&mut self, before: &Before) {
-        let gone: Vec<Token> = before
-            .tokens
-            .iter()
-            .filter(|(token, alive)| {
-                *alive && !self.tokens().any(|(other, it)| other == *token && is_alive(it))
-            })
-            .map(|(token, _)| token.clone())
-            .collect();
-        for token in gone {
-            self.tell(format_args!("taken away {} {}", token.0, token.1));
-            self.checked(Promise::Ends);
-            match self.facts.minted.get(&token).cloned() {
-                None => {
-                    self.breaks(Promise::Ends, format!("token {} is not ours and was taken away", token.1));
-                }
-                Some(minted) => {
-                    self.counts.endings += 1;
-                    let early = minted.promised
-                        && !self.facts.revoked.contains(&minted.issue)
-                        && !self.facts.somebody_left(&minted.approved)
-                        && self.now() < minted.approved.ends_at;
-                    if early {
-                        let end = minted.approved.ends_at;
-                        self.breaks(
-                            Promise::Ends,
-                            format!("token {} was taken away before its end {end}", token.1),
-                        );
-                    }
+    /// What is fetched for a request may do what was approved, and lives no longer.
+    fn what_was_fetched(&mut self, before: &Before) {
+        let ours = |bearer: &Bearer, token: &Token| {
+            !before.keys.contains(&(token.clone(), bearer.token.clone()))
+                && !self.facts.fetched.contains(&bearer.token)
+        };
+        let mut wrong = Vec::new();
+        let mut fetched = 0;
+        for (token, minted) in &self.facts.minted {
+            for bearer in self.access_tokens(token).into_iter().filter(|bearer| ours(bearer, token)) {
+                fetched += 1;
+                let mut scopes: Vec<&str> = bearer.scopes.iter().map(String::as_str).collect();
+                scopes.sort_unstable();
+                let in_time = bearer.expires_at.is_some_and(|end| end <= minted.approved.ends_at);
+                if scopes != minted.approved.scopes || (minted.approved.kind == Kind::OauthToken && !in_time)
+                {
+                    wrong.push(format!("an access token of client {} is not what was approved", token.1));
                 }
             }
         }
+        for _ in 0..fetched {
+            self.checked(Promise::TwoApprovals);
+        }
+        for what in wrong {
+            self.breaks(Promise::TwoApprovals, what);
+        }
+    }
+
+    fn what_was_taken(&mut self, before: &Before) {
+        let now = self.keys();
+        let gone: Vec<Key> = before.keys.difference(&now).cloned().collect();
+        let mut ended = BTreeSet::new();
+        for (token, secret) in gone {
+            self.tell(format_args!("taken away {} {}", token.0, token.1));
+            self.checked(Promise::Ends);
+            let Some(minted) = self.facts.minted.get(&token).cloned() else {
+                self.breaks(Promise::Ends, format!("token {} is not ours and was taken away", token.1));
+                continue;
+            };
+            if self.is_early(&minted, &secret) && !self.facts.deleted_by_hand.contains(&token) {
+                let end = minted.approved.ends_at;
+                self.breaks(Promise::Ends, format!("token {} was taken away before its end {end}", token.1));
+            }
+            if !self.is_alive(&token) && ended.insert(token) {
+                self.counts.endings += 1;
+                tally(&mut self.counts.endings_by_kind, minted.approved.kind.key());
+            }
+        }
+    }
+
+    /// Whether somebody lost what they were promised. What proved a client, or is dropped, is nobody's loss.
+    fn is_early(&self, minted: &Minted, secret: &str) -> bool {
+        let what = self.facts.secrets.get(secret).map(|secret| secret.what);
+        let in_use = match minted.approved.kind {
+            Kind::ApiToken => true,
+            Kind::OauthClient => what == Some(What::Client) || self.facts.fetched.contains(secret),
+            Kind::OauthToken => what == Some(What::Access),
+        };
+        in_use
+            && minted.promised
+            && !self.facts.revoked.contains(&minted.issue)
+            && !self.facts.somebody_left(&minted.approved)
+            && self.now() < minted.approved.ends_at
     }
 
     fn what_was_changed(&mut self, before: &Before) {
@@ -280,10 +330,8 @@ impl Scene {
 
     /// The issue of that address, if it is one of the history.
     pub(super) fn issue_named(&self, name: &str) -> Option<Opened> {
-        let base = &self.sandbox.world.base_url;
-        let address =
-            |issue: &Opened| format!("{base}/gitlab/company/access-requests/-/issues/{}", issue.iid);
-        self.issues.values().find(|issue| issue.project == PROJECT && address(issue) == name).copied()
+        let named = |issue: &&Opened| issue.project == PROJECT && self.address(**issue) == name;
+        self.issues.values().find(named).copied()
     }
 
     /// What we did at GitLab since then, other than comments: label events of ours, by id.
@@ -292,9 +340,4 @@ impl Scene {
         let ours = events.filter(|(_, event)| event.user_id == BOT);
         ours.map(|(id, event)| (*id, event.issue_id, event.label_id)).collect()
     }
-}
-
-/// Whether it logs anybody in.
-pub(super) fn is_alive(token: &ApiToken) -> bool {
-    token.active && token.deleted_at.is_none()
 }

@@ -39,6 +39,12 @@ fn it_is_not_idle() {
     {
         assert!(counts[count].as_u64() >= Some(least), "{count}: {counts}");
     }
+    for count in ["mints_by_kind", "hand_overs_by_kind", "endings_by_kind"] {
+        for kind in ["api_token", "oauth_client", "oauth_token"] {
+            assert!(counts[count][kind].as_u64() >= Some(3), "{count} {kind}: {counts}");
+        }
+    }
+    assert!(counts["fetches"].as_u64() >= Some(1), "{counts}");
     assert!(counts["faults"].as_object().unwrap().len() >= 6, "{counts}");
     let promises = counts["promises"].as_object().unwrap();
     assert_eq!(promises.len(), 8);

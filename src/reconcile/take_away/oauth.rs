@@ -8,6 +8,8 @@ use jiff::Timestamp;
 use super::{Outcome, ignoring_absence, old_enough};
 use crate::domain::ids::CredentialId;
 use crate::domain::record::Attempt;
+use crate::domain::terms::Kind;
+use crate::planted::{self, Bug};
 use crate::vendors::VendorError;
 use crate::vendors::zendesk::Zendesk;
 
@@ -26,6 +28,9 @@ pub(super) async fn end(
     if !without_tokens(zendesk, (attempt, client)).await? {
         return Ok(Outcome::NotYet);
     }
+    if planted::is(Bug::KeepClient) && attempt.kind == Kind::OauthToken {
+        return Ok(Outcome::Gone { already: !attempt.touched });
+    }
     if !is_there(zendesk, (attempt, client)).await? && may_be_gone(attempt, now) {
         return Ok(Outcome::Gone { already: !attempt.touched });
     }
@@ -33,9 +38,8 @@ pub(super) async fn end(
     ignoring_absence(zendesk.delete_client(client).await)?;
     let there = is_there(zendesk, (attempt, client)).await?;
     // Not listed, and too young for that to mean anything: looked at again later.
-    let gone = !there
-        && (attempt.seen_listed || old_enough(attempt, now))
-        && zendesk.list_access_tokens(Some(client)).await?.is_empty();
+    let gone =
+        !there && (attempt.seen_listed || old_enough(attempt, now)) && no_tokens(zendesk, client).await?;
     Ok(if gone { Outcome::Gone { already: false } } else { Outcome::NotYet })
 }
 
@@ -69,6 +73,9 @@ async fn without_tokens(
     zendesk: &Zendesk,
     (attempt, client): (&mut Attempt, CredentialId),
 ) -> Result<bool, VendorError> {
+    if planted::is(Bug::LeaveAccessTokens) {
+        return Ok(true);
+    }
     let mut empty = 0;
     for _ in 0..LISTS {
         let tokens = zendesk.list_access_tokens(Some(client)).await?;
@@ -104,4 +111,9 @@ async fn is_there(
         Err(VendorError::NotFound { .. }) => Ok(false),
         Err(error) => Err(error),
     }
+}
+
+async fn no_tokens(zendesk: &Zendesk, client: CredentialId) -> Result<bool, VendorError> {
+    let tokens = zendesk.list_access_tokens(Some(client)).await?;
+    Ok(tokens.is_empty() || planted::is(Bug::LeaveAccessTokens))
 }

@@ -2,7 +2,8 @@
 
 use super::super::facts::{Moment, Opened};
 use super::super::history::Label;
-use super::super::judge::{Judge, LAST_OF_API_TOKENS, LONGEST};
+use super::super::judge::{Judge, is_surely_complete};
+use super::super::people::REWRITTEN;
 use super::super::report::tally;
 use super::super::scene::Scene;
 use super::Promise;
@@ -18,10 +19,14 @@ const OVER: [&str; 5] = ["Ended", "Refused", "Denied", "Withdrawn", "Blocked"];
 const OPENING: &str = "#### Access request: ";
 
 impl Scene {
-    /// Our comments on an issue, oldest first.
+    /// Our comments on an issue, oldest first. One that was rewritten before we had its number is nobody's any more:
+    /// nothing tells it from any other text, and another takes its place.
     fn comments(&self, issue: u64) -> impl Iterator<Item = &Note> {
         let notes = self.sandbox.world.gitlab.notes.values();
-        notes.filter(move |note| note.issue_id == issue && note.author_id == BOT && !note.system)
+        let ours = notes.filter(move |note| note.issue_id == issue && note.author_id == BOT && !note.system);
+        let (whole, rewritten): (Vec<_>, Vec<_>) = ours.partition(|note| note.body != REWRITTEN);
+        let rewritten = if whole.is_empty() { rewritten } else { Vec::new() };
+        whole.into_iter().chain(rewritten)
     }
 
     /// What the comment says of the request, in its title.
@@ -179,20 +184,10 @@ impl Scene {
             }
         };
         let Some((event, manager)) = at(until) else { return false };
-        let complete = self.facts.version(issue.id, until).is_some_and(|version| {
-            let wish = version.wish;
-            version.last_day.is_some_and(|day| day <= LAST_OF_API_TOKENS)
-                && wish.purpose.is_some()
-                && wish.admin_needed
-                && wish.days.is_some_and(|days| days > 3 && days <= LONGEST)
-        });
-        let fresh = self
-            .facts
-            .version(issue.id, until)
-            .is_some_and(|version| now.duration_since(version.at) < jiff::SignedDuration::from_hours(24));
+        let version = self.facts.version(issue.id, until);
+        let complete = version.is_some_and(|version| is_surely_complete(version, now));
         let anew = self.facts.begun_anew.get(&issue.id).is_some_and(|begun| event < *begun);
         complete
-            && fresh
             && !anew
             && !self.is_over(issue)
             && self.is_clear_of_edits(issue, event)

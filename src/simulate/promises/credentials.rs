@@ -2,7 +2,7 @@
 
 use super::super::facts::{Minted, Opened, Token};
 use super::super::scene::Scene;
-use super::super::watch::is_alive;
+use super::super::wish::Kind;
 use super::Promise;
 
 /// A credential of ours as Zendesk has it.
@@ -10,16 +10,15 @@ struct Standing {
     token: Token,
     minted: Minted,
     alive: bool,
-    listed: bool,
+    there: bool,
 }
 
 impl Scene {
-    fn standing(&self, issue: Opened) -> Vec<Standing> {
+    fn standing_of(&self, issue: Opened) -> Vec<Standing> {
         let ours = self.facts.minted.iter().filter(|(_, minted)| minted.issue == issue.id);
-        let found = ours.filter_map(|(token, minted)| {
-            let (_, it) = self.tokens().find(|(other, _)| other == token)?;
-            let (token, minted) = (token.clone(), minted.clone());
-            Some(Standing { token, minted, alive: is_alive(it), listed: it.deleted_at.is_none() })
+        let found = ours.map(|(token, minted)| {
+            let (alive, there) = (self.is_alive(token), self.is_there(token));
+            Standing { token: token.clone(), minted: minted.clone(), alive, there }
         });
         found.collect()
     }
@@ -28,7 +27,7 @@ impl Scene {
     pub(in super::super) fn promised_live_and_others_do_not(&mut self, patience: jiff::SignedDuration) {
         let (now, issues) = (self.now(), self.issues.values().copied().collect::<Vec<_>>());
         for issue in issues {
-            for one in self.standing(issue) {
+            for one in self.standing_of(issue) {
                 self.checked(Promise::Ends);
                 let over = one.minted.approved.ends_at.saturating_add(patience).unwrap_or(now);
                 if one.alive && now > over {
@@ -43,15 +42,20 @@ impl Scene {
     pub(in super::super) fn one_at_most(&mut self) {
         for issue in self.issues.values().copied().collect::<Vec<_>>() {
             self.checked(Promise::One);
-            let standing = self.standing(issue);
+            let standing = self.standing_of(issue);
             let (alive, others): (Vec<_>, Vec<_>) = standing.iter().partition(|one| one.alive);
             if alive.len() > 1 {
                 self.breaks(Promise::One, format!("#{} has {} live credentials", issue.iid, alive.len()));
             }
-            for one in others.iter().filter(|one| one.listed) {
+            let by_hand = standing.iter().any(|one| self.facts.deleted_by_hand.contains(&one.token));
+            if alive.is_empty() && !by_hand && self.title(issue) == Some("Active") {
+                self.breaks(Promise::One, format!("#{} says Active, and nothing of it lives", issue.iid));
+            }
+            for one in others.iter().filter(|one| one.there) {
                 self.breaks(Promise::One, format!("token {} of #{} was not deleted", one.token.1, issue.iid));
             }
             for one in alive {
+                self.nobody_else_gets_in(one);
                 if !self.is_delivered(&one.token) {
                     self.breaks(Promise::One, format!("token {} lives, and nobody has it", one.token.1));
                 }
@@ -68,14 +72,27 @@ impl Scene {
         self.no_orphans();
     }
 
+    /// Beside what was handed over, no access token of a request lives but those that its holder fetched.
+    fn nobody_else_gets_in(&mut self, one: &Standing) {
+        let held = self.handed_over(&one.token);
+        let theirs = |token: &String| {
+            let fetched = one.minted.approved.kind == Kind::OauthClient && self.facts.fetched.contains(token);
+            fetched || Some(token) == held.as_ref()
+        };
+        let others =
+            self.access_tokens(&one.token).into_iter().filter(|bearer| !theirs(&bearer.token)).count();
+        if others > 0 {
+            let what = format!("{others} access tokens of client {} live that nobody has", one.token.1);
+            self.breaks(Promise::One, what);
+        }
+    }
+
     /// Nothing of our user's lives that no request knows of.
     fn no_orphans(&mut self) {
         let known =
             |token: &Token| self.facts.minted.contains_key(token) || self.facts.foreign.contains(token);
-        let ours = self
-            .tokens()
-            .filter(|(token, it)| it.user_id == super::super::watch::INTEGRATION && !known(token));
-        let orphans: Vec<u64> = ours.filter(|(_, it)| it.id > 10_000).map(|((_, id), _)| id).collect();
+        let ours = self.holdings().into_iter().filter(|one| one.owner == super::super::watch::INTEGRATION);
+        let orphans: Vec<u64> = ours.filter(|one| !known(&one.token)).map(|one| one.token.1).collect();
         if !orphans.is_empty() {
             self.breaks(Promise::One, format!("tokens {orphans:?} live, and belong to no request"));
         }
@@ -88,7 +105,7 @@ impl Scene {
                 continue;
             }
             let alive: Vec<Token> =
-                self.standing(issue).into_iter().filter(|one| one.alive).map(|one| one.token).collect();
+                self.standing_of(issue).into_iter().filter(|one| one.alive).map(|one| one.token).collect();
             if let [token] = alive.as_slice()
                 && self.is_delivered(token)
                 && let Some(minted) = self.facts.minted.get_mut(token)
@@ -98,13 +115,26 @@ impl Scene {
         }
     }
 
+    /// Once its comment says Ended, nothing lives of what was handed over, nor of what its holder fetched with it.
+    pub(in super::super) fn what_has_ended_is_dead(&mut self) {
+        for issue in self.issues.values().copied().collect::<Vec<_>>() {
+            if self.title(issue) != Some("Ended") {
+                continue;
+            }
+            for one in self.standing_of(issue) {
+                self.checked(Promise::Ends);
+                if one.there && self.is_delivered(&one.token) {
+                    let what = format!("#{} says Ended, and token {} lives", issue.iid, one.token.1);
+                    self.breaks(Promise::Ends, what);
+                }
+            }
+        }
+    }
+
     /// After everything: nothing of ours is left.
     pub(in super::super) fn nothing_is_left(&mut self) {
-        let left: Vec<u64> = self
-            .tokens()
-            .filter(|(token, it)| self.facts.minted.contains_key(token) && it.deleted_at.is_none())
-            .map(|((_, id), _)| id)
-            .collect();
+        let ours = self.facts.minted.keys().filter(|token| self.is_there(token));
+        let left: Vec<u64> = ours.map(|(_, id)| *id).collect();
         self.checked(Promise::Ends);
         if !left.is_empty() {
             self.breaks(Promise::Ends, format!("a year later tokens {left:?} are still there"));

@@ -24,6 +24,7 @@ impl Scene {
             }
         }
         self.promise_what_is_active();
+        self.what_has_ended_is_dead();
         Ok(())
     }
 
@@ -67,7 +68,7 @@ impl Scene {
                 self.breaks(Promise::WrittenDown, what);
             }
             let gone = self.books.entries(place, "credential.gone").await?;
-            let deleted = self.tokens().any(|(other, it)| other == token && it.deleted_at.is_some());
+            let deleted = self.is_deleted(&token);
             if deleted && !named(&gone) && !self.facts.deleted_by_hand.contains(&token) {
                 self.breaks(Promise::WrittenDown, format!("token {} is gone, and nothing says so", token.1));
             }
@@ -85,7 +86,7 @@ impl Scene {
         self.checked(Promise::Comment);
         let changes = self.sandbox.world.calls[before..].iter().find(|call| {
             let asks = call.path.contains("graphql")
-                || call.path.contains("/oauth/")
+                || Target::Grant.has(&call.method, &call.path)
                 || call.path.contains("/slack/");
             call.method != "GET" && !asks
         });
