@@ -77,6 +77,9 @@ pub struct Record {
     pub attempt_floor: u32,
     /// Our comment.
     pub note: Option<StatusNote>,
+    /// A comment whose seal has a code was asked for: a seal without one is of somebody else from then on.
+    #[serde(default)]
+    pub seal_coded: bool,
     /// A comment that was asked for and of which GitLab did not tell what became of it. It may still come.
     #[serde(default)]
     pub note_asked: Option<AskedNote>,

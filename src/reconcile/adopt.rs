@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::context::Context;
 use super::observe::HALTED;
-use crate::domain::comment::{Seal, read_seal, sealed, unsealed};
+use crate::domain::comment::{read_seal, sealed, unsealed};
 use crate::domain::form::carries_marker;
 use crate::domain::observed::{Issue, Note};
 use crate::store::{Entry, StoreError};
@@ -28,8 +28,7 @@ pub async fn adopt_all(context: &Context, by: &str) -> Result<usize, AdoptError>
     let ourselves = context.ourselves().await?;
     let entry = Entry { kind: "installation.adopted".into(), key: None, detail: json!({"by": by}) };
     let head = context.store.append(vec![entry]).await?;
-    let own =
-        Seal { installation: context.store.installation().to_owned(), sequence: head.seq, head: head.hash };
+    let installation = context.store.installation();
     let mut taken = 0;
     for project in context.store.projects().await? {
         let marked = |issue: Issue| (issue.key, carries_marker(&issue.description, &context.policy.marker));
@@ -39,9 +38,10 @@ pub async fn adopt_all(context: &Context, by: &str) -> Result<usize, AdoptError>
             }
             let foreign = |note: &Note| {
                 let seal = read_seal(&note.body).filter(|_| !note.system && note.author == Some(ourselves));
-                seal.is_some_and(|seal| seal.installation != own.installation || seal.sequence > own.sequence)
+                seal.is_some_and(|seal| seal.installation != installation || seal.sequence > head.seq)
             };
             for note in context.gitlab.notes(key, foreign).await? {
+                let own = context.store.seal(key).await?;
                 context.gitlab.edit_note(key, note.id, &sealed(unsealed(&note.body), &own)).await?;
                 taken += 1;
             }

@@ -11,7 +11,7 @@ use super::context::Context;
 use super::pause::paused;
 use super::reading::{self, Notes, Reading, Rest, is_undecided, only_the_issue_is_gone};
 use super::{approvers, credentials, extension, foresight, life, parties};
-use crate::domain::comment::{Seal, fingerprint};
+use crate::domain::comment::{Seal, Writer, fingerprint};
 use crate::domain::ids::{IssueKey, NoteId, UserId};
 use crate::domain::observed::{Issue, Listed};
 use crate::domain::phase::Phase;
@@ -215,18 +215,21 @@ fn is_changed(snapshot: &Snapshot, comment: &Comment) -> bool {
     }
 }
 
-/// Our own comment, written by another installation or by a later state of this one: nothing is issued any more.
+/// Our own comment, written by another installation or by a later state of this one: nothing is issued any more. One that
+/// only claims so is a changed comment, like any other that somebody wrote over.
 async fn recognise_twin(context: &Context, snapshot: &mut Snapshot, seal: Seal) -> Result<(), StoreError> {
-    let head = context.store.head().await?;
-    let other = seal.installation != context.store.installation();
-    let later = seal.sequence > head.seq;
-    if (!other && !later) || snapshot.halted.is_some() {
+    if snapshot.halted.is_some() {
         return Ok(());
     }
-    let why = if other {
-        "another installation wrote the comment"
-    } else {
-        "the comment is ahead of this database"
+    let coded = snapshot.record.as_ref().is_some_and(|record| record.seal_coded);
+    let why = match context.store.writer_of(snapshot.key, &seal, coded).await? {
+        Writer::NotAhead => return Ok(()),
+        Writer::Forger => {
+            tracing::warn!(issue.key = %snapshot.key, "somebody changed the seal of our comment");
+            return Ok(());
+        }
+        Writer::Another => "another installation wrote the comment",
+        Writer::Later => "the comment is ahead of this database",
     };
     tracing::error!(issue.key = %snapshot.key, "{why}: nothing is issued until `countersign adopt --all`");
     let detail =

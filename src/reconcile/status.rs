@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 
 use super::act::Work;
 use super::observe::{Comment, Observation};
-use crate::domain::comment::{Seal, View, fingerprint, render, sealed, unsealed};
+use crate::domain::comment::{View, fingerprint, render, sealed, unsealed};
 use crate::domain::ids::NoteId;
 use crate::domain::observed::Note;
 use crate::domain::plan::Status;
@@ -141,10 +141,10 @@ fn body(work: &Work<'_>, seen: &Observation, status: &Status) -> String {
     })
 }
 
-async fn seal(work: &Work<'_>, body: &str) -> Result<String, StoreError> {
-    let head = work.context.store.head().await?;
-    let installation = work.context.store.installation().to_owned();
-    Ok(sealed(body, &Seal { installation, sequence: head.seq, head: head.hash }))
+async fn seal(work: &mut Work<'_>, body: &str) -> Result<String, StoreError> {
+    // Written down with what is asked for: from now on a seal without a code is not ours here.
+    work.record.seal_coded = true;
+    Ok(sealed(body, &work.context.store.seal(work.claim.key).await?))
 }
 
 fn noted<T>(work: &mut Work<'_>, written: Result<T, VendorError>) -> Option<T> {

@@ -7,6 +7,8 @@
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
+use crate::domain::comment::Seal;
+use crate::domain::ids::IssueKey;
 use crate::domain::terms::hex;
 use crate::key::Key;
 
@@ -41,6 +43,16 @@ impl Chain {
     pub(super) fn fingerprint(&self, secret: &str) -> String {
         let derived = mac(self.key.expose(), &[Some("countersign fingerprint key 1")]);
         hex(&mac(&derived, &[Some("countersign fingerprint 1"), Some(secret)]))
+    }
+
+    /// Of a comment's seal on an issue, with a key of its own.
+    pub(super) fn seal_code(&self, issue: IssueKey, seal: &Seal) -> String {
+        let derived = mac(self.key.expose(), &[Some("countersign seal key 1")]);
+        let (project, iid) = (issue.project.to_string(), issue.iid.to_string());
+        let sequence = seal.sequence.to_string();
+        let fields =
+            ["countersign seal 1", &seal.installation, &sequence, &seal.head, &project, &iid].map(Some);
+        hex(&mac(&derived, &fields))
     }
 
     pub(super) fn hash(&self, link: &Link<'_>) -> String {

@@ -34,6 +34,7 @@ mod projects;
 mod requests;
 mod retirements;
 mod rows;
+mod seals;
 mod settings;
 mod sinks;
 mod sql;

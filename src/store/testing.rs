@@ -304,6 +304,7 @@ pub(super) fn record() -> Record {
         issued: None,
         note: None,
         note_asked: None,
+        seal_coded: false,
     }
 }
 

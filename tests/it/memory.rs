@@ -19,6 +19,7 @@ pub(crate) async fn is_sealed_anew(house: &House, iid: i64, change: impl Fn(&mut
     let comment = house.sealed_comment(iid).await;
     let mut seal = read_seal(&comment).unwrap();
     change(&mut seal);
+    let seal = house.service().context.store().coded(House::key(iid), seal);
     house.comment_is_written_over(iid, &sealed(unsealed(&comment), &seal)).await;
     house.look(iid).await;
 }
@@ -98,10 +99,36 @@ async fn t39_a_comment_that_is_ahead_of_the_database_halts_issuing_everywhere() 
 }
 
 #[tokio::test]
+async fn t39_a_seal_that_somebody_changed_in_our_name_halts_nothing_and_is_written_over() {
+    let house = House::open().await;
+    let other = house.approved().await;
+    let of_other = seal_of(&house, other).await;
+    let iid = house.opens("requester", &Form::default().text()).await;
+    house.settle().await;
+    for forged in [
+        Seal { sequence: 99_999, ..seal_of(&house, iid).await },
+        Seal { sequence: 99_999, code: None, ..seal_of(&house, iid).await },
+        // What would be ours on another issue.
+        house.service().context.store().coded(House::key(other), Seal { sequence: 99_999, ..of_other }),
+    ] {
+        let ours = house.sealed_comment(iid).await;
+        house.comment_is_written_over(iid, &sealed(unsealed(&ours), &forged)).await;
+        house.look(iid).await;
+        assert!(!house.comment(iid).await.contains("Nothing is issued anywhere"), "{forged:?}");
+        assert!(seal_of(&house, iid).await.sequence < 99_999, "it is as it should be again");
+    }
+    house.manager_approves(iid).await;
+    house.provisioner_approves(iid).await;
+    assert_eq!(house.phase(iid).await, "active");
+    house.leave().await;
+}
+
+#[tokio::test]
 async fn t39_a_seal_written_by_anybody_else_halts_nothing() {
     let house = House::open().await;
     let iid = house.opens("requester", &Form::default().text()).await;
-    let seal = Seal { installation: "another".to_owned(), sequence: 99_999, head: "ab".repeat(32) };
+    let seal =
+        Seal { installation: "another".to_owned(), sequence: 99_999, head: "ab".repeat(32), code: None };
     let path = format!("projects/{PROJECT}/issues/{iid}/notes");
     let body = json!({"body": sealed("Hello", &seal)});
     let (status, _) = house.gitlab("colleague", reqwest::Method::POST, &path, body).await;

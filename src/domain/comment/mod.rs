@@ -26,7 +26,7 @@ use super::text;
 
 pub use life::end_reason;
 pub use refusals::refusal;
-pub use seal::{Seal, fingerprint, read_seal, sealed, unsealed};
+pub use seal::{Reader, Seal, Writer, fingerprint, read_seal, sealed, unsealed};
 pub use words::{doubt, next_step};
 
 /// No comment is longer than this; GitLab's own limit is a million characters.

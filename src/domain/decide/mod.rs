@@ -88,6 +88,7 @@ fn new_record(issue: &Issue, now: Timestamp) -> Record {
         last_words: None,
         note: None,
         note_asked: None,
+        seal_coded: false,
     }
 }
 
