@@ -3,7 +3,7 @@
 //! The record is written whole, as one document, in the transaction of the audit entries that explain it.
 //! It holds no secret: there is no field a secret would fit in.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::form::Fault;
@@ -290,10 +290,16 @@ pub enum RefusalReason {
     Foreign,
 }
 
-/// A new comment that GitLab was asked for.
+/// What GitLab was asked for without an answer may come for so long.
+pub const MAY_STILL_COME: SignedDuration = SignedDuration::from_hours(2);
+
+/// So many earlier askings are remembered.
+pub const MOST_ASKED: usize = 15;
+
+/// What GitLab was asked to make of our comment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AskedNote {
-    /// First when.
+    /// Last when.
     pub at: Timestamp,
     /// Hashes of what it was to be, of each time, the last first.
     pub hashes: Vec<String>,
@@ -310,17 +316,36 @@ pub struct StatusNote {
     /// Hash of what it was last asked to become: if no answer came, it may be that instead.
     #[serde(default)]
     pub asked: Option<String>,
+    /// What it was asked to become before, without an answer: a call that was held up may still make it that.
+    #[serde(default)]
+    pub late: Option<AskedNote>,
 }
 
 impl StatusNote {
     /// As GitLab told that it is.
     pub fn told(id: NoteId, written: String) -> Self {
-        Self { id, written: Some(written), asked: None }
+        Self { id, written: Some(written), asked: None, late: None }
+    }
+
+    /// The same comment, and what an earlier asking without an answer may still make of it.
+    #[must_use]
+    pub fn after(mut self, earlier: Option<Self>, now: Timestamp) -> Self {
+        let Some(earlier) = earlier.filter(|earlier| earlier.id == self.id) else { return self };
+        let mut late = earlier.late.filter(|late| now.duration_since(late.at) < MAY_STILL_COME);
+        if let Some(hash) = earlier.asked.filter(|hash| Some(hash) != self.asked.as_ref()) {
+            let mut hashes = late.map(|late| late.hashes).unwrap_or_default();
+            hashes.truncate(MOST_ASKED);
+            hashes.insert(0, hash);
+            late = Some(AskedNote { at: now, hashes });
+        }
+        self.late = late;
+        self
     }
 
     /// Whether a comment of this hash is one that we wrote there.
     pub fn is_ours(&self, hash: &str) -> bool {
-        [&self.written, &self.asked].into_iter().any(|known| known.as_deref() == Some(hash))
+        let late = self.late.iter().flat_map(|late| &late.hashes);
+        [&self.written, &self.asked].into_iter().flatten().chain(late).any(|known| known == hash)
     }
 }
 

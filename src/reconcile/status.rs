@@ -1,24 +1,16 @@
 //! Keeps the one comment as it should read: rendered whole, written only where it differs.
 
-use jiff::SignedDuration;
-
 use super::act::Work;
 use super::observe::{Comment, Observation};
 use crate::domain::comment::{View, fingerprint, render, sealed, unsealed};
 use crate::domain::ids::NoteId;
 use crate::domain::observed::Note;
 use crate::domain::plan::Status;
-use crate::domain::record::{AskedNote, StatusNote};
+use crate::domain::record::{AskedNote, MAY_STILL_COME, MOST_ASKED, StatusNote};
 use crate::domain::snapshot::IssueView;
 use crate::planted::{self, Bug};
 use crate::store::StoreError;
 use crate::vendors::VendorError;
-
-/// A comment that GitLab was asked for without an answer may come for so long.
-const MAY_STILL_COME: SignedDuration = SignedDuration::from_hours(2);
-
-/// So many earlier askings are remembered.
-const ASKED: usize = 15;
 
 /// Writes the comment if it does not say what it should. A failure is left to the next look.
 pub(super) async fn write(
@@ -29,15 +21,17 @@ pub(super) async fn write(
     if !matches!(seen.snapshot.issue, IssueView::Seen(_)) || seen.comment == Comment::Unknown {
         return Ok(());
     }
-    take_back_what_is_extra(work, seen).await;
+    if take_back_what_is_extra(work, seen).await {
+        forget_what_never_came(work, seen);
+    } else {
+        read_all_again(work);
+    }
     let body = body(work, seen, status);
     match &seen.comment {
         Comment::Found { body: present, id } if unsealed(present) == body && may_stay(seen) => {
-            forget_what_never_came(work, seen);
-            keep(work, StatusNote::told(*id, fingerprint(present))).await
+            keep_as_told(work, *id, present).await
         }
         Comment::Found { id, body: present } if !planted::is(Bug::NewComments) => {
-            forget_what_never_came(work, seen);
             let ours = !seen.snapshot.comment_changed;
             edit(work, (*id, ours.then(|| fingerprint(present))), &body).await
         }
@@ -56,11 +50,10 @@ fn may_stay(seen: &Observation) -> bool {
 async fn create(work: &mut Work<'_>, body: &str) -> Result<(), StoreError> {
     let body = seal(work, body).await?;
     let before = work.record.note_asked.clone();
-    let at = before.as_ref().map_or_else(|| work.context.now(), |asked| asked.at);
     let mut hashes = before.as_ref().map(|asked| asked.hashes.clone()).unwrap_or_default();
-    hashes.truncate(ASKED);
+    hashes.truncate(MOST_ASKED);
     hashes.insert(0, fingerprint(&body));
-    work.record.note_asked = Some(AskedNote { at, hashes });
+    work.record.note_asked = Some(AskedNote { at: work.context.now(), hashes });
     work.commit_record().await?;
     let created = work.context.gitlab.create_note(work.claim.key, &body).await;
     if created.as_ref().map_or_else(VendorError::is_definitely_not_done, |_| true) {
@@ -69,7 +62,7 @@ async fn create(work: &mut Work<'_>, body: &str) -> Result<(), StoreError> {
     let id = created.as_ref().ok().map(|note| note.id);
     let kept = keep_written(work, created).await;
     if let (Err(StoreError::Fenced), Some(id)) = (&kept, id) {
-        take_back_unless_kept(work, id).await?;
+        leave_to_the_other(work, id).await?;
     }
     kept
 }
@@ -81,10 +74,17 @@ async fn edit(
     body: &str,
 ) -> Result<(), StoreError> {
     let body = seal(work, body).await?;
-    let known = work.record.note.take().filter(|note| note.id == id).and_then(|note| note.written);
+    let earlier = work.record.note.take().filter(|note| note.id == id);
+    let known = earlier.as_ref().and_then(|note| note.written.clone());
     let asked = Some(fingerprint(&body));
-    keep(work, StatusNote { id, written: present.or(known), asked }).await?;
+    let note = StatusNote { id, written: present.or(known), asked, late: None };
+    keep(work, note.after(earlier, work.context.now())).await?;
     let edited = work.context.gitlab.edit_note(work.claim.key, id, &body).await;
+    if edited.is_ok()
+        && let Some(note) = &mut work.record.note
+    {
+        note.asked = None;
+    }
     keep_written(work, edited).await
 }
 
@@ -97,26 +97,41 @@ fn forget_what_never_came(work: &mut Work<'_>, seen: &Observation) {
 }
 
 /// One comment is kept; another of this installation's tells people the same or something old. While nothing may be
-/// issued until a person has looked, all stay as they are.
-async fn take_back_what_is_extra(work: &mut Work<'_>, seen: &Observation) {
+/// issued until a person has looked, all stay as they are. Whether there is no other now.
+async fn take_back_what_is_extra(work: &mut Work<'_>, seen: &Observation) -> bool {
     if seen.snapshot.halted.is_some() {
-        return;
+        return seen.extra.is_empty();
     }
+    let mut alone = true;
     for id in &seen.extra {
-        take_back(work, *id).await;
+        alone &= take_back(work, *id).await;
+    }
+    alone
+}
+
+async fn take_back(work: &mut Work<'_>, id: NoteId) -> bool {
+    match work.context.gitlab.delete_note(work.claim.key, id).await {
+        Err(VendorError::NotFound { .. }) => true,
+        deleted => noted(work, deleted).is_some(),
     }
 }
 
-async fn take_back(work: &mut Work<'_>, id: NoteId) {
-    let deleted = work.context.gitlab.delete_note(work.claim.key, id).await;
-    let _ = noted(work, deleted);
+/// There is a comment too many: the next look must see it, too.
+fn read_all_again(work: &mut Work<'_>) {
+    let (at, hashes) = (work.context.now(), Vec::new());
+    work.record.note_asked.get_or_insert(AskedNote { at, hashes });
 }
 
-/// We were too slow, and another worker looks after the request: unless it has found this comment, it has its own.
-async fn take_back_unless_kept(work: &mut Work<'_>, id: NoteId) -> Result<(), StoreError> {
+/// We were too slow, and another worker looks after the request. As long as it is written down that this comment was
+/// asked for, it reads all notes: it keeps this one or takes it back, and whether it has found it already is not for us
+/// to guess. So it looks once more. Later nobody would find it but us.
+async fn leave_to_the_other(work: &mut Work<'_>, id: NoteId) -> Result<(), StoreError> {
     let row = work.context.store.request(work.claim.key).await?;
-    let note = row.and_then(|row| row.record).and_then(|record| record.note);
-    if note.is_none_or(|note| note.id != id) {
+    let record = row.and_then(|row| row.record);
+    if record.as_ref().is_some_and(|record| record.note_asked.is_some()) {
+        return work.context.store.mark(work.claim.key).await;
+    }
+    if record.and_then(|record| record.note).is_none_or(|note| note.id != id) {
         take_back(work, id).await;
     }
     Ok(())
@@ -158,9 +173,15 @@ fn noted<T>(work: &mut Work<'_>, written: Result<T, VendorError>) -> Option<T> {
 /// What GitLab kept of it, which need not be what we sent to the letter.
 async fn keep_written(work: &mut Work<'_>, written: Result<Note, VendorError>) -> Result<(), StoreError> {
     match noted(work, written) {
-        Some(note) => keep(work, StatusNote::told(note.id, fingerprint(&note.body))).await,
+        Some(note) => keep_as_told(work, note.id, &note.body).await,
         None => Ok(()),
     }
+}
+
+async fn keep_as_told(work: &mut Work<'_>, id: NoteId, body: &str) -> Result<(), StoreError> {
+    let earlier = work.record.note.take();
+    let note = StatusNote::told(id, fingerprint(body)).after(earlier, work.context.now());
+    keep(work, note).await
 }
 
 async fn keep(work: &mut Work<'_>, note: StatusNote) -> Result<(), StoreError> {

@@ -104,6 +104,8 @@ pub(super) struct Facts {
     /// Issues whose comment says that nothing is to happen any more, and when each last said otherwise again.
     pub(super) over: BTreeSet<u64>,
     pub(super) begun_anew: BTreeMap<u64, Moment>,
+    /// The title of each issue's comment, and when it changed.
+    pub(super) titles: BTreeMap<u64, (String, Vec<Moment>)>,
     /// Tokens and clients that are not ours.
     pub(super) foreign: BTreeSet<Token>,
     /// Every secret that Zendesk ever gave out.

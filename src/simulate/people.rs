@@ -139,10 +139,10 @@ impl Scene {
         let Some(note) = notes.values().find(ours).map(|note| note.id) else { return };
         let path = format!("projects/{}/issues/{}/notes/{note}", issue.project, issue.iid);
         let method = if deletes { Method::DELETE } else { Method::PUT };
-        let over = self.is_over(issue);
+        let at_rest = self.is_at_rest(issue);
         self.ask(Mika, (method, &path), &json!({"body": REWRITTEN}));
         self.facts.tampered.insert(issue.id);
-        if over {
+        if at_rest {
             self.facts.tampered_at_rest.insert(issue.id);
         }
     }

@@ -80,7 +80,7 @@ async fn a_comment_that_a_slow_worker_wrote_is_found_by_the_quick_one() {
 }
 
 #[tokio::test]
-async fn a_worker_that_lost_its_lease_takes_back_the_comment_that_it_wrote() {
+async fn the_comment_of_a_worker_that_lost_its_lease_is_taken_back_by_who_has_it_now() {
     let gate = Gate::default();
     let house = House::behind(&gate).await;
     let slow = house.another_process().await;
@@ -95,7 +95,48 @@ async fn a_worker_that_lost_its_lease_takes_back_the_comment_that_it_wrote() {
     gate.open();
     assert_eq!(working.await.unwrap().unwrap(), Step::Looked(House::key(iid)));
     assert_eq!(written(&house), 2, "both wrote one");
+    house.settle().await;
     says(&house.comment(iid).await, "Waiting for the manager");
+    house.leave().await;
+}
+
+#[tokio::test]
+async fn what_a_slow_worker_makes_of_the_comment_in_the_end_is_no_strangers_change() {
+    let gate = Gate::default();
+    let house = House::behind(&gate).await;
+    let slow = house.another_process().await;
+    let iid = house.opens("requester", &Form::default().text()).await;
+    house.settle().await;
+    house.labels("manager", iid, "manager-approved").await;
+    house.sandbox.deliveries_settled().await;
+    gate.hold_the_next_writing("/notes");
+    let working = tokio::spawn(async move { slow.step_on(House::key(iid)).await });
+    gate.holds_somebody().await;
+    house.clock.advance(SignedDuration::from_mins(6));
+    house.settle().await;
+    says(&house.comment(iid).await, "Waiting for the provisioner");
+    gate.open();
+    assert_eq!(working.await.unwrap().unwrap(), Step::Looked(House::key(iid)));
+    house.provisioner_approves(iid).await;
+    assert_eq!(house.issue_labels(iid).await, ["manager-approved", "provisioner-approved"]);
+    says(&house.comment(iid).await, "Access request: Active");
+    house.leave().await;
+}
+
+#[tokio::test]
+async fn a_comment_too_many_that_could_not_be_deleted_is_deleted_by_the_next_look() {
+    let house = House::open().await;
+    house.fault(at_writing("late_effect", 300)).await;
+    let iid = house.opens("requester", &Form::default().text()).await;
+    house.settle().await;
+    house.later(SignedDuration::from_mins(2)).await;
+    house.clock.advance(SignedDuration::from_hours(3));
+    house.fault(json!({"vendor": "gitlab", "method": "DELETE", "path": "notes", "effect": "html"})).await;
+    house.look(iid).await;
+    assert_eq!(house.calls("gitlab", "DELETE", "/notes/"), 1);
+    house.later(SignedDuration::from_mins(1)).await;
+    says(&house.comment(iid).await, "Waiting for the manager");
+    assert_eq!(house.calls("gitlab", "DELETE", "/notes/"), 2);
     house.leave().await;
 }
 

@@ -31,13 +31,17 @@ impl Scene {
 
     /// What the comment says of the request, in its title.
     pub(in super::super) fn title(&self, issue: Opened) -> Option<&str> {
-        let comment = self.comments(issue.id).next()?;
-        comment.body.strip_prefix(OPENING)?.lines().next()
+        self.comments(issue.id).find_map(|note| note.body.strip_prefix(OPENING))?.lines().next()
     }
 
     /// Whether its comment says that nothing is to happen any more, or not before a person says so.
     pub(in super::super) fn is_over(&self, issue: Opened) -> bool {
         self.title(issue).is_some_and(|title| OVER.contains(&title))
+    }
+
+    /// Whether nobody will look at it unless somebody does something there.
+    pub(in super::super) fn is_at_rest(&self, issue: Opened) -> bool {
+        self.is_over(issue) || self.title(issue) == Some("Incomplete")
     }
 
     /// The comment as it stands; empty where there is none.
@@ -51,18 +55,32 @@ impl Scene {
         versions.is_some_and(|versions| versions.iter().any(|version| version.wish.marked))
     }
 
+    /// Whether it stopped being a request before we looked: nobody ever wrote there.
+    fn was_never_seen(&self, issue: u64) -> bool {
+        let marked = self.facts.version(issue, Moment::MAX).is_some_and(|version| version.wish.marked);
+        !marked && !self.facts.tampered.contains(&issue) && !self.facts.titles.contains_key(&issue)
+    }
+
+    /// Comments that say what we say; what a maintainer wrote over one of them is nobody's to take away.
+    fn readable(&self, issue: u64) -> usize {
+        self.comments(issue).filter(|note| note.body.starts_with(OPENING)).count()
+    }
+
     /// At a quiet end every request has one comment, and no other issue has any.
     pub(in super::super) fn comments_are_there(&mut self) {
         for issue in self.issues.values().copied().collect::<Vec<_>>() {
             self.checked(Promise::Comment);
             let there = self.sandbox.world.gitlab.issues.get(&issue.id);
             let Some(there) = there else { continue };
-            let left_alone = there.moved_to_id.is_some() || self.facts.tampered_at_rest.contains(&issue.id);
+            let left_alone = there.moved_to_id.is_some()
+                || self.facts.tampered_at_rest.contains(&issue.id)
+                || self.was_never_seen(issue.id);
             let count = self.comments(issue.id).count();
             let title = self.title(issue).unwrap_or("none").to_owned();
             if self.is_request(issue.id) {
                 tally(&mut self.counts.ends, &title);
-                if (count != 1 || title == "none") && !left_alone {
+                let mended = self.facts.tampered.contains(&issue.id) && self.readable(issue.id) == 1;
+                if (count != 1 || title == "none") && !left_alone && !mended {
                     self.breaks(
                         Promise::Comment,
                         format!("#{} has {count} comments of ours; the first: {title}", issue.iid),
@@ -135,6 +153,13 @@ impl Scene {
     pub(in super::super) fn note_beginnings(&mut self) {
         let moment = self.sandbox.world.gitlab.last_id;
         for issue in self.issues.values().copied().collect::<Vec<_>>() {
+            if let Some(title) = self.title(issue).map(str::to_owned) {
+                let (last, changes) = self.facts.titles.entry(issue.id).or_default();
+                if *last != title {
+                    *last = title;
+                    changes.push(moment);
+                }
+            }
             if self.is_over(issue) {
                 self.facts.over.insert(issue.id);
             } else if self.facts.over.remove(&issue.id) {
@@ -168,6 +193,15 @@ impl Scene {
         edits.map(|edit| after(edit.at)).all(|time| time.is_negative() || time >= SURELY_APART)
     }
 
+    /// Whether our comment had told of the last opening before this event.
+    fn is_after_the_opening(&self, issue: Opened, event: Moment) -> bool {
+        let states = self.sandbox.world.gitlab.state_events.values();
+        let mut opened = states.filter(|one| one.issue_id == issue.id && one.state == "reopened");
+        let Some(opened) = opened.next_back().map(|one| one.id) else { return true };
+        let told = self.facts.titles.get(&issue.id).map(|(_, changes)| changes.as_slice());
+        told.unwrap_or_default().iter().find(|change| **change > opened).is_some_and(|told| *told < event)
+    }
+
     /// Right at every moment since it was put on, and not left over: a request that is opened again begins anew with
     /// the look that sees it, and labels from before come off.
     fn was_right(&self, issue: Opened, label: Label, until: Moment) -> bool {
@@ -190,6 +224,7 @@ impl Scene {
         complete
             && !anew
             && !self.is_over(issue)
+            && self.is_after_the_opening(issue, event)
             && self.is_clear_of_edits(issue, event)
             && (event..=until).all(|moment| at(moment) == Some((event, manager)))
     }

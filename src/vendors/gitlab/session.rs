@@ -147,13 +147,16 @@ impl GitLab {
         self.session(operation, endpoint).run(&gitlab::api::raw(endpoint)).await
     }
 
-    /// Calls; a success is all that matters.
+    /// Calls; a success is all that matters. A page, of a proxy before GitLab or of its sign-in, is none.
     pub(super) async fn tell(
         &self,
         operation: &'static str,
         endpoint: &(impl Endpoint + Sync),
     ) -> Result<(), VendorError> {
-        self.session(operation, endpoint).run(&gitlab::api::ignore(endpoint)).await
+        let answer = self.ask_raw(operation, endpoint).await?;
+        let is_gitlabs =
+            answer.is_empty() || serde_json::from_slice::<serde::de::IgnoredAny>(&answer).is_ok();
+        if is_gitlabs { Ok(()) } else { Err(malformed()) }
     }
 
     /// Reads a list to its end.
