@@ -186,11 +186,12 @@ impl Scene {
     }
 
     /// GitLab tells an edit's time in whole seconds: a label within a second more than the margin may have come with it.
+    /// One that was edited after, if only by a line break, may not have counted before.
     fn is_clear_of_edits(&self, issue: Opened, event: u64) -> bool {
         let Some(event) = self.sandbox.world.gitlab.label_events.get(&event) else { return false };
         let edits = self.facts.versions.get(&issue.id).into_iter().flatten().skip(1);
         let after = |at: jiff::Timestamp| event.created_at.duration_since(at);
-        edits.map(|edit| after(edit.at)).all(|time| time.is_negative() || time >= SURELY_APART)
+        edits.map(|edit| after(edit.at)).all(|time| time >= SURELY_APART)
     }
 
     /// Whether our comment had told of the last opening before this event.

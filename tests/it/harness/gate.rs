@@ -11,20 +11,40 @@ use tokio::sync::Notify;
 /// Where a call is held back, if anywhere.
 #[derive(Clone, Default)]
 pub(crate) struct Gate {
-    held: Arc<Mutex<Option<(Method, String)>>>,
+    held: Arc<Mutex<Option<Held>>>,
     waits: Arc<Notify>,
     opened: Arc<Notify>,
+}
+
+#[derive(Clone)]
+enum Held {
+    /// Whoever reads the address that ends so.
+    Reading(String),
+    /// The first that writes to the address that ends so, or changes what is below it.
+    Writing(String),
+}
+
+impl Held {
+    fn is(&self, method: &Method, path: &str) -> bool {
+        match self {
+            Self::Reading(end) => method == Method::GET && path.ends_with(end),
+            Self::Writing(end) => {
+                (method == Method::POST && path.ends_with(end))
+                    || (method == Method::PUT && path.contains(end))
+            }
+        }
+    }
 }
 
 impl Gate {
     /// From now on, whoever reads the address that ends so waits until the gate is opened.
     pub(crate) fn hold(&self, path: String) {
-        *self.held.lock().unwrap() = Some((Method::GET, path));
+        *self.held.lock().unwrap() = Some(Held::Reading(path));
     }
 
     /// From now on the first that writes there waits before it arrives, and the others pass once it does.
     pub(crate) fn hold_the_next_writing(&self, path: &str) {
-        *self.held.lock().unwrap() = Some((Method::POST, path.to_owned()));
+        *self.held.lock().unwrap() = Some(Held::Writing(path.to_owned()));
     }
 
     /// Waits until somebody waits.
@@ -45,13 +65,10 @@ impl Gate {
 }
 
 async fn pass(State((gate, http)): State<(Gate, reqwest::Client)>, request: Request) -> Response<Body> {
-    let these = |(method, path): &(Method, String)| {
-        request.method() == method && request.uri().path().ends_with(path.as_str())
-    };
     let held = {
         let mut held = gate.held.lock().unwrap();
-        let hit = held.as_ref().is_some_and(these);
-        if hit && request.method() == Method::POST {
+        let hit = held.as_ref().is_some_and(|held| held.is(request.method(), request.uri().path()));
+        if hit && matches!(*held, Some(Held::Writing(_))) {
             *held = None;
         }
         hit
