@@ -31,7 +31,7 @@ impl Scene {
 
     /// What the comment says of the request, in its title.
     pub(in super::super) fn title(&self, issue: Opened) -> Option<&str> {
-        self.comments(issue.id).find_map(|note| note.body.strip_prefix(OPENING))?.lines().next()
+        self.comments(issue.id).next()?.body.strip_prefix(OPENING)?.lines().next()
     }
 
     /// Whether its comment says that nothing is to happen any more, or not before a person says so.
@@ -61,11 +61,6 @@ impl Scene {
         !marked && !self.facts.tampered.contains(&issue) && !self.facts.titles.contains_key(&issue)
     }
 
-    /// Comments that say what we say; what a maintainer wrote over one of them is nobody's to take away.
-    fn readable(&self, issue: u64) -> usize {
-        self.comments(issue).filter(|note| note.body.starts_with(OPENING)).count()
-    }
-
     /// At a quiet end every request has one comment, and no other issue has any.
     pub(in super::super) fn comments_are_there(&mut self) {
         for issue in self.issues.values().copied().collect::<Vec<_>>() {
@@ -79,8 +74,7 @@ impl Scene {
             let title = self.title(issue).unwrap_or("none").to_owned();
             if self.is_request(issue.id) {
                 tally(&mut self.counts.ends, &title);
-                let mended = self.facts.tampered.contains(&issue.id) && self.readable(issue.id) == 1;
-                if (count != 1 || title == "none") && !left_alone && !mended {
+                if (count != 1 || title == "none") && !left_alone {
                     self.breaks(
                         Promise::Comment,
                         format!("#{} has {count} comments of ours; the first: {title}", issue.iid),
