@@ -31,7 +31,8 @@ pub(super) async fn end(
     if planted::is(Bug::KeepClient) && attempt.kind == Kind::OauthToken {
         return Ok(Outcome::Gone { already: !attempt.touched });
     }
-    if !is_there(zendesk, (attempt, client)).await? && may_be_gone(attempt, now) {
+    let proves = may_be_gone(attempt, now) || planted::is(Bug::NoGrace);
+    if !is_there(zendesk, (attempt, client)).await? && proves {
         return Ok(Outcome::Gone { already: !attempt.touched });
     }
     attempt.touched = true;
@@ -103,7 +104,7 @@ async fn is_there(
         attempt.seen_listed = true;
         return Ok(true);
     }
-    if attempt.seen_listed {
+    if attempt.seen_listed || planted::is(Bug::NoGrace) {
         return Ok(false);
     }
     match zendesk.client(client).await {
