@@ -177,7 +177,7 @@ impl Difference {
 }
 
 /// How the fields of the form are called among those of [`Terms`].
-const FORM: &str = "form: ";
+pub(super) const FORM: &str = "form: ";
 
 /// A digest of [`Terms`]: 64 hexadecimal digits.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]

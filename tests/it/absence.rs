@@ -119,7 +119,9 @@ async fn the_manager_is_reminded_once_and_then_their_manager_is_asked_in() {
     house.later(DAY).await;
     assert_eq!(house.messages("owner").await.len(), 1);
     assert_snapshot!(awaited(&house, iid).await, @r#"
-    Waiting for @kim, the manager, since 2026-12-01 09:00 UTC. If you agree with all of what is written below, apply the label ~"manager-approved". If not, close the issue.
+    Waiting for @kim, the manager, since 2026-12-01 09:00 UTC. Whoever approves reads what would be issued, below, and sets the label ~"manager-approved" (in the sidebar, under Labels) if they agree with all of it. If not, they close the issue.
+
+    @robin has nothing to do now: when the manager has approved, a provisioner does, and the credential comes as a Slack direct message. Editing the description asks for the approvals anew.
 
     @kim was reminded on 2026-12-03 09:00 UTC.
 

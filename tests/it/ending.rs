@@ -322,7 +322,9 @@ async fn t11_reopening_after_the_end_begins_anew_and_needs_both_approvals() {
     assert_snapshot!(house.comment(iid).await, @r#"
     #### Access request: Waiting for the manager
 
-    Waiting for @kim, the manager, since 2026-12-01 09:02 UTC. If you agree with all of what is written below, apply the label ~"manager-approved". If not, close the issue.
+    Waiting for @kim, the manager, since 2026-12-01 09:02 UTC. Whoever approves reads what would be issued, below, and sets the label ~"manager-approved" (in the sidebar, under Labels) if they agree with all of it. If not, they close the issue.
+
+    @robin has nothing to do now: when the manager has approved, a provisioner does, and the credential comes as a Slack direct message. Editing the description asks for the approvals anew.
 
     1. **Form**: ✓ complete
     1. **Manager**: not yet

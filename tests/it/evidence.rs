@@ -267,7 +267,7 @@ async fn an_archive_of_a_request_tells_its_whole_life_and_proves_it() {
       2026-12-01T09:01:30Z  credential 10002 made at Zendesk (entry 9)
       2026-12-01T09:01:30Z  handed over by Slack (entry 12)
       2026-12-01T09:02:30Z  ordered by oda: revoke (entry 17)
-      2026-12-01T09:02:30Z  credential 10002 proven gone (entry 19)
+      2026-12-01T09:02:30Z  credential 10002 proven gone (entry 20)
     ");
     house.leave().await;
 }

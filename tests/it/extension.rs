@@ -39,7 +39,9 @@ async fn an_extension_needs_both_approvals_and_shows_what_differs() {
     assert_snapshot!(house.comment(second).await, @r#"
     #### Access request: Waiting for the manager
 
-    Waiting for @kim, the manager, since 2026-12-01 09:02 UTC. If you agree with all of what is written below, apply the label ~"manager-approved". If not, close the issue.
+    Waiting for @kim, the manager, since 2026-12-01 09:02 UTC. Whoever approves reads what would be issued, below, and sets the label ~"manager-approved" (in the sidebar, under Labels) if they agree with all of it. If not, they close the issue.
+
+    @robin has nothing to do now: when the manager has approved, a provisioner does, and the credential comes as a Slack direct message. Editing the description asks for the approvals anew.
 
     1. **Form**: ✓ complete
     1. **Manager**: not yet
@@ -61,7 +63,7 @@ async fn an_extension_needs_both_approvals_and_shows_what_differs() {
     **Compared with the earlier one**
 
     - ends: was `2027-01-01T00:00:00Z`, would be `2027-04-01T00:00:00Z`
-    - form: purpose: was `Export solved tickets every night.`, would be `Export solved tickets every hour.`
+    - Business purpose: was `Export solved tickets every night.`, would be `Export solved tickets every hour.`
 
     **Any holder of an API token can act as any user of that account, admins included.** Approve it only if that is needed.
     "#);

@@ -178,7 +178,7 @@ async fn paused_by_an_operator_nothing_is_issued_endings_go_on_and_it_goes_on_af
     done(&town.command(&["pause", "--why", "incident 42"]));
     let (second, url) = town.opens(&filled_in()).await;
     town.both_approve(second).await;
-    let comment = town.comment_says(second, "Access request: Issuing").await;
+    let comment = town.comment_says(second, "Access request: Approved, and issuing is paused").await;
     says(&comment, "**Issuing is paused** by an operator since");
     says(&comment, "`incident 42`. Nothing is lost: approvals are taken as usual");
     says(&text(&town.command(&["show"]).stderr), "Issuing is paused since");
@@ -186,12 +186,13 @@ async fn paused_by_an_operator_nothing_is_issued_endings_go_on_and_it_goes_on_af
     town.labels("manager", first, "revoke").await;
     town.comment_says(first, "Access request: Ended").await;
     assert_eq!(town.works(&secret_in(&message)).await, 401);
-    assert_eq!((town.tokens(&url).await.len(), town.messages("requester").await.len()), (0, 1));
+    // The credential, and that it was revoked.
+    assert_eq!((town.tokens(&url).await.len(), town.messages("requester").await.len()), (0, 2));
 
     done(&town.command(&["resume"]));
     town.comment_says(second, "Access request: Active").await;
     let messages = town.messages("requester").await;
-    assert_eq!((town.tokens(&url).await.len(), messages.len()), (1, 2));
+    assert_eq!((town.tokens(&url).await.len(), messages.len()), (1, 3));
     let newest = messages.iter().find(|one| one["text"].as_str().unwrap().ends_with(&url)).unwrap();
     assert_eq!(town.works(&secret_in(newest)).await, 200);
     done(&town.command(&["audit", "verify"]));

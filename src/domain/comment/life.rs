@@ -110,7 +110,7 @@ pub(super) fn extension(body: &mut String, terms: &Terms, view: &View<'_>) {
     let _ = writeln!(body, "\n**Compared with the earlier one**\n");
     for one in differences {
         let (was, is) = (text::quote(&one.was), text::quote(&one.is));
-        let _ = writeln!(body, "- {}: was {was}, would be {is}", one.field);
+        let _ = writeln!(body, "- {}: was {was}, would be {is}", view.field(&one.field));
     }
 }
 

@@ -15,13 +15,13 @@ use std::fmt::Write as _;
 
 use jiff::tz::TimeZone;
 
-use super::form::Titles;
+use super::form::{Field, Titles};
 use super::ids::UserId;
 use super::phase::{Closing, Phase};
 use super::plan::Status;
 use super::record::{Attempt, AttemptState, Bound, Record, Slot};
 use super::snapshot::Doubt;
-use super::terms::Terms;
+use super::terms::{FORM, Terms};
 use super::text;
 
 pub use life::end_reason;
@@ -90,11 +90,17 @@ impl View<'_> {
         people.iter().map(|person| self.mention(*person)).collect::<Vec<_>>().join(" or ")
     }
 
-    fn title(&self, field: super::form::Field) -> &str {
+    fn title(&self, field: Field) -> &str {
         self.titles.get(&field).and_then(|titles| titles.first()).map_or(field.key(), String::as_str)
     }
 
-    /// What was fixed when minting began, or else what would be issued now.
+    /// The name of a field of the terms as people know it: one of the form by its title.
+    fn field<'f>(&'f self, name: &'f str) -> &'f str {
+        let is_it =
+            |field: &Field| name.strip_prefix(FORM).is_some_and(|rest| rest == field.key().replace('_', " "));
+        self.titles.keys().find(|field| is_it(field)).map_or(name, |field| self.title(*field))
+    }
+
     /// Who may give the second approval: people, then groups.
     fn provisioners(&self) -> Vec<String> {
         let people = self.status.provisioners.iter().map(|person| self.mention(*person));
@@ -106,6 +112,7 @@ impl View<'_> {
         self.status.provisioner_groups.iter().map(|group| format!("a member of {}", text::quote(group)))
     }
 
+    /// What was fixed when minting began, or else what would be issued now.
     fn terms(&self) -> Option<&Terms> {
         self.record.issued.as_ref().or(self.status.terms.as_ref())
     }
@@ -131,7 +138,7 @@ fn steps(body: &mut String, view: &View<'_>) {
         Some(text) => format!(
             "✗ needs a correction: **{}** says {}; expected: a GitLab @username or e-mail address of somebody in the \
              directory",
-            view.title(super::form::Field::Requester),
+            view.title(Field::Requester),
             text::quote(text)
         ),
         None => "✓ complete".to_owned(),
@@ -187,8 +194,7 @@ fn issued(body: &mut String, view: &View<'_>) {
     }
     let _ = writeln!(body, "- for {}, by Slack direct message", view.mention(terms.beneficiary));
     let _ = writeln!(body, "- until {}", text::end(terms.ends_at, view.zone));
-    for field in [super::form::Field::Purpose, super::form::Field::AdminAccess, super::form::Field::Replaces]
-    {
+    for field in [Field::Purpose, Field::AdminAccess, Field::Replaces] {
         if let Some(value) = terms.fields.get(field.key()) {
             let value = text::quote_within(value, super::form::LONGEST_TEXT);
             let _ = writeln!(body, "- {}: {value}", view.title(field));

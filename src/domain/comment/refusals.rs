@@ -63,7 +63,7 @@ fn remark(body: &mut String, view: &View<'_>, last: &Refusal, (label, role): (&s
     if let RefusalReason::TermsChanged { differences } = &last.why {
         for one in differences {
             let (was, is) = (text::quote(&one.was), text::quote(&one.is));
-            let _ = writeln!(body, "> - {}: approved was {was}, now it is {is}", one.field);
+            let _ = writeln!(body, "> - {}: approved was {was}, now it is {is}", view.field(&one.field));
         }
     }
     body.push('\n');

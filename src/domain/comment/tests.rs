@@ -50,7 +50,9 @@ fn awaiting_the_manager() {
     insta::assert_snapshot!(comment(&Look::at(NOW)), @r#"
     #### Access request: Waiting for the manager
 
-    Waiting for @user20, the manager, since 2026-12-01 09:00 UTC. If you agree with all of what is written below, apply the label ~"manager-approved". If not, close the issue.
+    Waiting for @user20, the manager, since 2026-12-01 09:00 UTC. Whoever approves reads what would be issued, below, and sets the label ~"manager-approved" (in the sidebar, under Labels) if they agree with all of it. If not, they close the issue.
+
+    @user10 has nothing to do now: when the manager has approved, a provisioner does, and the credential comes as a Slack direct message. Editing the description asks for the approvals anew.
 
     1. **Form**: ✓ complete
     1. **Manager**: not yet
@@ -76,7 +78,9 @@ fn awaiting_the_provisioner() {
     insta::assert_snapshot!(comment(&Look::at(NOW).labelled(MANAGER, "2026-12-01T08:30Z")), @r#"
     #### Access request: Waiting for the provisioner
 
-    Waiting for @user30 or @user20, the provisioner, since 2026-12-01 09:00 UTC. If you agree with all of what is written below, apply the label ~"provisioner-approved". If not, close the issue.
+    Waiting for @user30 or @user20, the provisioner, since 2026-12-01 09:00 UTC. Whoever approves reads what would be issued, below, and sets the label ~"provisioner-approved" (in the sidebar, under Labels) if they agree with all of it. If not, they close the issue.
+
+    @user10 has nothing to do now: when the provisioner has approved, the credential comes as a Slack direct message. Editing the description asks for the approvals anew.
 
     1. **Form**: ✓ complete
     1. **Manager**: ✓ approved by @user20, 2026-12-01 08:30 UTC (terms `bbf3c309e55f`)
@@ -102,7 +106,9 @@ fn a_label_that_does_not_count() {
     insta::assert_snapshot!(comment(&Look::at(NOW).labelled(AUTHOR, "2026-12-01T08:30Z")), @r#"
     #### Access request: Waiting for the manager
 
-    Waiting for @user20, the manager, since 2026-12-01 09:00 UTC. If you agree with all of what is written below, apply the label ~"manager-approved". If not, close the issue.
+    Waiting for @user20, the manager, since 2026-12-01 09:00 UTC. Whoever approves reads what would be issued, below, and sets the label ~"manager-approved" (in the sidebar, under Labels) if they agree with all of it. If not, they close the issue.
+
+    @user10 has nothing to do now: when the manager has approved, a provisioner does, and the credential comes as a Slack direct message. Editing the description asks for the approvals anew.
 
     1. **Form**: ✓ complete
     1. **Manager**: not yet
@@ -131,7 +137,9 @@ fn terms_that_changed_after_the_approval() {
     insta::assert_snapshot!(comment(&look.edited(&[(Field::Purpose, "/approve @all")], LATER)), @r#"
     #### Access request: Waiting for the manager
 
-    Waiting for @user20, the manager, since 2026-12-01 09:10 UTC. If you agree with all of what is written below, apply the label ~"manager-approved". If not, close the issue.
+    Waiting for @user20, the manager, since 2026-12-01 09:10 UTC. Whoever approves reads what would be issued, below, and sets the label ~"manager-approved" (in the sidebar, under Labels) if they agree with all of it. If not, they close the issue.
+
+    @user10 has nothing to do now: when the manager has approved, a provisioner does, and the credential comes as a Slack direct message. Editing the description asks for the approvals anew.
 
     1. **Form**: ✓ complete
     1. **Manager**: not yet
@@ -140,7 +148,7 @@ fn terms_that_changed_after_the_approval() {
     1. **Taken away**: not yet
 
     > After `@user20` had approved, this issue's text was edited by `@user10` (2026-12-01 09:10 UTC). An approval is for exactly what was read, so it is needed anew: the manager reads it again and, if they agree, puts the label ~"manager-approved" on again. What changed:
-    > - form: purpose: approved was `Nightly export of tickets`, now it is `/approve @all`
+    > - Business purpose: approved was `Nightly export of tickets`, now it is `/approve @all`
 
     **What would be issued** (terms `2a4ebce976b9`)
 

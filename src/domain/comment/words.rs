@@ -105,11 +105,23 @@ fn awaiting(view: &View<'_>, since: jiff::Timestamp, manager: bool) -> Vec<Strin
     };
     let since = text::time(since);
     let mut paragraphs = vec![format!(
-        "Waiting for {who} since {since}. If you agree with all of what is written below, apply the label ~\"{label}\". \
-         If not, close the issue."
+        "Waiting for {who} since {since}. Whoever approves reads what would be issued, below, and sets the label \
+         ~\"{label}\" (in the sidebar, under Labels) if they agree with all of it. If not, they close the issue."
     )];
+    paragraphs.push(for_the_requester(view, manager));
     paragraphs.extend(view.record.reminders.iter().map(|reminder| reminded(view, reminder)));
     paragraphs
+}
+
+/// What somebody who asks for the first time wants to know.
+fn for_the_requester(view: &View<'_>, manager: bool) -> String {
+    let who = view.terms().map_or("The requester".to_owned(), |terms| view.mention(terms.beneficiary));
+    let then = if manager {
+        "when the manager has approved, a provisioner does, and the credential comes as a Slack direct message"
+    } else {
+        "when the provisioner has approved, the credential comes as a Slack direct message"
+    };
+    format!("{who} has nothing to do now: {then}. Editing the description asks for the approvals anew.")
 }
 
 /// Whether it is known what is wrong, and somebody must put it right; not that something could not be asked.

@@ -24,7 +24,9 @@ async fn t04a_the_form_is_edited_after_the_manager_approved() {
     insta::assert_snapshot!(house.comment(iid).await, @r#"
     #### Access request: Waiting for the manager
 
-    Waiting for @kim, the manager, since 2026-12-01 09:01 UTC. If you agree with all of what is written below, apply the label ~"manager-approved". If not, close the issue.
+    Waiting for @kim, the manager, since 2026-12-01 09:01 UTC. Whoever approves reads what would be issued, below, and sets the label ~"manager-approved" (in the sidebar, under Labels) if they agree with all of it. If not, they close the issue.
+
+    @robin has nothing to do now: when the manager has approved, a provisioner does, and the credential comes as a Slack direct message. Editing the description asks for the approvals anew.
 
     1. **Form**: ✓ complete
     1. **Manager**: not yet
@@ -34,7 +36,7 @@ async fn t04a_the_form_is_edited_after_the_manager_approved() {
 
     > After `@kim` had approved, this issue's text was edited by `@robin` (2026-12-01 09:01 UTC). An approval is for exactly what was read, so it is needed anew: the manager reads it again and, if they agree, puts the label ~"manager-approved" on again. What changed:
     > - ends: approved was `2027-01-01T00:00:00Z`, now it is `2027-04-01T00:00:00Z`
-    > - form: remove on: approved was `2026-12-31`, now it is `2027-03-31`
+    > - Remove on: approved was `2026-12-31`, now it is `2027-03-31`
 
     **What would be issued** (terms `…`)
 

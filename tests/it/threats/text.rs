@@ -101,7 +101,9 @@ async fn t24b_hostile_text_is_shown_to_the_approvers_and_does_nothing() {
     insta::assert_snapshot!(house.comment(iid).await, @r#"
     #### Access request: Waiting for the manager
 
-    Waiting for @kim, the manager, since 2026-12-01 09:00 UTC. If you agree with all of what is written below, apply the label ~"manager-approved". If not, close the issue.
+    Waiting for @kim, the manager, since 2026-12-01 09:00 UTC. Whoever approves reads what would be issued, below, and sets the label ~"manager-approved" (in the sidebar, under Labels) if they agree with all of it. If not, they close the issue.
+
+    @robin has nothing to do now: when the manager has approved, a provisioner does, and the credential comes as a Slack direct message. Editing the description asks for the approvals anew.
 
     1. **Form**: ✓ complete
     1. **Manager**: not yet
@@ -132,7 +134,7 @@ async fn t24c_hostile_differences_are_shown_and_do_nothing() {
     let form = Form { purpose: "x\n\n```\n/close\n@all\n```\n\n--> <!-- `` ![](x)", ..Form::default() };
     house.edits("requester", iid, &form.text()).await;
     house.settle().await;
-    house.refused(iid, "form: purpose: approved was").await;
+    house.refused(iid, "Business purpose: approved was").await;
     house.comment_is_harmless(iid).await;
     house.leave().await;
 }
