@@ -8,11 +8,13 @@ use serde_json::json;
 use super::context::Context;
 use super::observe::{Observation, is_stopped};
 use super::{brake, credentials, entries, mint, remind, take_away};
+use crate::domain::ids::EventId;
 use crate::domain::phase::{Closing, Phase};
 use crate::domain::plan::{Action, Event, Mint, Plan};
 use crate::domain::record::{Attempt, AttemptState, Record, TakeAwayReason};
 use crate::domain::recovery::ours;
 use crate::store::{Change, Claim, StoreError};
+use crate::vendors::VendorError;
 
 /// Looks for what an unanswered call did, before it is taken for not found.
 const LOOKS: usize = 3;
@@ -32,6 +34,8 @@ pub(super) struct Work<'a> {
     pub(super) unfinished: bool,
     /// When the look began that this rests on.
     looked_at: Timestamp,
+    /// The last label event that it saw.
+    last_label: Option<EventId>,
 }
 
 impl<'a> Work<'a> {
@@ -41,7 +45,8 @@ impl<'a> Work<'a> {
         for changed in &plan.attempts {
             put(&mut attempts, changed);
         }
-        Self { context, claim, record, attempts, unfinished: false, looked_at: seen.begun }
+        let last_label = seen.snapshot.events.iter().map(|event| event.id).max();
+        Self { context, claim, record, attempts, unfinished: false, looked_at: seen.begun, last_label }
     }
 
     /// Writes down what was decided, if anything was.
@@ -136,11 +141,10 @@ impl<'a> Work<'a> {
         let changed = mint::mint(self, plan).await?;
         let minted = self.attempt(plan.number).is_some_and(|attempt| attempt.state == AttemptState::Minted);
         let in_hand = self.context.hand.attempt(self.claim.key) == Some(plan.number);
-        let now = self.context.now();
-        let fresh = (SignedDuration::ZERO..=FRESH).contains(&now.duration_since(self.looked_at));
-        if !(minted && in_hand && fresh) {
+        if !(minted && in_hand && self.is_fresh()) {
             return Ok(changed);
         }
+        let now = self.context.now();
         let (from, to) = (self.record.phase.key(), Phase::Delivering { since: now });
         let detail = json!({"from": from, "to": to, "generation": self.record.generation});
         self.record.phase = to;
@@ -149,9 +153,20 @@ impl<'a> Work<'a> {
         Ok(true)
     }
 
-    /// The decision was written down with its reason; the call itself is safe to repeat.
+    fn is_fresh(&self) -> bool {
+        let age = self.context.now().duration_since(self.looked_at);
+        (SignedDuration::ZERO..=FRESH).contains(&age)
+    }
+
+    /// The decision was written down with its reason; the call itself is safe to repeat. Where reading took long, the
+    /// right person may have put the label on meanwhile: then the next look decides.
     async fn remove_label(&mut self, name: &str) -> bool {
-        match self.context.gitlab.remove_label(self.claim.key, name).await {
+        let removed = match self.labels_changed().await {
+            Ok(true) => return true,
+            Ok(false) => self.context.gitlab.remove_label(self.claim.key, name).await,
+            Err(error) => Err(error),
+        };
+        match removed {
             Ok(()) => true,
             Err(error) => {
                 tracing::warn!(issue.key = %self.claim.key, error = %error, "a label could not be taken off");
@@ -159,6 +174,15 @@ impl<'a> Work<'a> {
                 false
             }
         }
+    }
+
+    /// Whether any label was put on or taken off since an old look; a fresh one is not asked.
+    async fn labels_changed(&self) -> Result<bool, VendorError> {
+        if self.is_fresh() {
+            return Ok(false);
+        }
+        let events = self.context.gitlab.label_events(self.claim.key).await?;
+        Ok(events.iter().map(|event| event.id).max() > self.last_label)
     }
 
     async fn close_issue(&mut self) -> Result<bool, StoreError> {

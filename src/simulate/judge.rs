@@ -5,7 +5,7 @@
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Timestamp};
+use jiff::{SignedDuration, Timestamp, ToSpan};
 
 use super::cast::Person;
 use super::facts::{Approved, Facts, Moment, Opened, Version};
@@ -187,7 +187,8 @@ fn possible(version: &Version, now: Timestamp) -> Result<(Vec<&'static str>, Tim
     if wish.purpose.is_none() || (wish.kind == Kind::ApiToken && !wish.admin_needed) {
         return Err("the form was not complete");
     }
-    if wish.days.is_some_and(|days| days > LONGEST) {
+    let longest = now.to_zoned(TimeZone::UTC).date().saturating_add(LONGEST.days());
+    if last_day > longest {
         return Err("its end was too far away");
     }
     if wish.kind == Kind::ApiToken && last_day > LAST_OF_API_TOKENS {

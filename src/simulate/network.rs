@@ -50,7 +50,7 @@ impl Scene {
         let (method, path) = (request.method().to_string(), request.uri().path().to_owned());
         let now = self.now();
         let effect = strike(&mut self.planned, (&method, &path), now);
-        let before = self.before(request);
+        let before = self.before(request, waiting.since);
         waiting.answer = self.perform(request, effect);
         if let Some(Effect::Slow(seconds)) = effect {
             let wait = SignedDuration::from_secs(i64::from(seconds)).min(PATIENCE);

@@ -26,8 +26,7 @@ impl Scene {
         // People take a while, unless two of them are at it at once.
         let hesitation =
             if step.pace == Pace::Hurry { chance.between(0, 2500) } else { chance.between(0, 90_000) };
-        self.clock.advance(SignedDuration::from_millis(hesitation));
-        self.stirred += 1;
+        self.move_clock(SignedDuration::from_millis(hesitation)).await?;
         match &step.act {
             Act::Open { name, by, wish, label } => self.opens(*name, *by, (*wish, *label)),
             Act::Edit { name, by, wish, label } => self.edits(*name, *by, (*wish, *label)),

@@ -123,6 +123,7 @@ impl Scene {
             return Ok(false);
         }
         self.clock.advance(SignedDuration::from_millis(chance.between(1, 40)));
+        self.land().await?;
         match chance.pick(&turns) {
             Turn::Call(number, place) => self.go_on(number, place, chance).await?,
             Turn::Letter(place) => self.deliver(place, chance).await?,
@@ -204,6 +205,8 @@ impl Scene {
     /// Lets time pass, and everything happen at its time.
     pub(super) async fn pass(&mut self, time: SignedDuration, chance: &mut Chance) -> Result<(), Fault> {
         let target = self.now().saturating_add(time).unwrap_or(Timestamp::MAX);
+        // What was due already is no event that is still to come.
+        self.move_clock(SignedDuration::ZERO).await?;
         self.settle(chance).await?;
         for stops in 0.. {
             if self.broken.is_some() {
@@ -264,12 +267,8 @@ impl Scene {
     pub(super) async fn move_clock(&mut self, by: SignedDuration) -> Result<(), Fault> {
         self.clock.advance(by);
         self.stirred += 1;
+        self.land().await?;
         let now = self.now();
-        if self.sandbox.next_landing().is_some_and(|at| at <= now) {
-            let before = self.standing();
-            self.sandbox.land();
-            self.after_landing(&before).await?;
-        }
         if self.tokens_back_at.is_some_and(|at| at <= now) {
             self.tokens_back_at = None;
             self.switch_tokens(true);
@@ -287,6 +286,17 @@ impl Scene {
             if self.processes[number].returns_at.is_some_and(|at| at <= now) {
                 self.start(number).await?;
             }
+        }
+        Ok(())
+    }
+
+    /// Effects that were held up until now. Before anything else happens, or they would be taken for a part of it.
+    async fn land(&mut self) -> Result<(), Fault> {
+        let now = self.now();
+        if self.sandbox.next_landing().is_some_and(|at| at <= now) {
+            let before = self.standing();
+            self.sandbox.land();
+            self.after_landing(&before).await?;
         }
         Ok(())
     }

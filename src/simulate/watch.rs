@@ -35,6 +35,9 @@ pub(super) struct Reading {
     clients: bool,
 }
 
+/// A call may be held up so long before it arrives.
+const HELD_UP: jiff::SignedDuration = jiff::SignedDuration::from_hours(1);
+
 /// How things stood before a call.
 #[derive(Debug)]
 pub(super) struct Before {
@@ -42,11 +45,13 @@ pub(super) struct Before {
     keys: BTreeSet<Key>,
     moment: Moment,
     messages: usize,
+    /// When the call was made.
+    made: Timestamp,
 }
 
 impl Scene {
     /// Kept only for calls that may change something that is watched.
-    pub(super) fn before(&self, request: &Request<Bytes>) -> Option<Before> {
+    pub(super) fn before(&self, request: &Request<Bytes>, made: Timestamp) -> Option<Before> {
         let path = request.uri().path();
         let watched = request.method() != http::Method::GET
             && (Target::Create.has("POST", path)
@@ -54,7 +59,7 @@ impl Scene {
                 || Target::TakeAway.has("PUT", path)
                 || Target::Change.has("PUT", path)
                 || Target::Send.has("POST", path));
-        watched.then(|| self.standing())
+        watched.then(|| Before { made, ..self.standing() })
     }
 
     /// How things stand now.
@@ -64,6 +69,7 @@ impl Scene {
             keys: self.keys(),
             moment: self.sandbox.world.gitlab.last_id,
             messages: messages(&self.sandbox.world).count(),
+            made: self.now(),
         }
     }
 
@@ -251,7 +257,8 @@ impl Scene {
         Ok(())
     }
 
-    /// What is fetched for a request may do what was approved, and lives no longer.
+    /// What is fetched for a request may do what was approved, and lives no longer: but for the time that the call was
+    /// held up, which costs it its answer.
     fn what_was_fetched(&mut self, before: &Before) {
         let ours = |bearer: &Bearer, token: &Token| {
             !before.keys.contains(&(token.clone(), bearer.token.clone()))
@@ -264,7 +271,8 @@ impl Scene {
                 fetched += 1;
                 let mut scopes: Vec<&str> = bearer.scopes.iter().map(String::as_str).collect();
                 scopes.sort_unstable();
-                let in_time = bearer.expires_at.is_some_and(|end| end <= minted.approved.ends_at);
+                let over = |end: Timestamp| end.duration_since(minted.approved.ends_at);
+                let in_time = bearer.expires_at.is_some_and(|end| over(end) <= HELD_UP);
                 if scopes != minted.approved.scopes || (minted.approved.kind == Kind::OauthToken && !in_time)
                 {
                     wrong.push(format!("an access token of client {} is not what was approved", token.1));
@@ -319,7 +327,7 @@ impl Scene {
     fn what_was_changed(&mut self, before: &Before) {
         self.note_beginnings();
         self.only_requests_are_touched(before.moment);
-        self.only_wrong_labels_come_off(before.moment);
+        self.only_wrong_labels_come_off(before.moment, before.made);
     }
 
     fn what_was_sent(&mut self, before: &Before) {

@@ -162,8 +162,9 @@ impl Scene {
         }
     }
 
-    /// A label that was right all along does not come off.
-    pub(in super::super) fn only_wrong_labels_come_off(&mut self, since: Moment) {
+    /// A label that was right all along does not come off; `made`: when the call was made, which could not know of any
+    /// that came after.
+    pub(in super::super) fn only_wrong_labels_come_off(&mut self, since: Moment, made: jiff::Timestamp) {
         for (event, issue, label) in self.our_label_events(since) {
             let Some(issue) = self.issues.values().find(|one| one.id == issue).copied() else { continue };
             let label = self.facts.labels.iter().find(|(_, id)| Some(**id) == label).map(|(label, _)| *label);
@@ -171,7 +172,7 @@ impl Scene {
             let removed = removed.is_some_and(|event| event.action == Effect::Remove);
             if let Some(label) = label.filter(|_| removed && !self.facts.tampered.contains(&issue.id)) {
                 self.checked(Promise::Comment);
-                if self.was_right(issue, label, event - 1) {
+                if self.was_right(issue, label, event - 1, made) {
                     let what = format!("{} was taken off #{}, where it was right", label.title(), issue.iid);
                     self.breaks(Promise::Comment, what);
                 }
@@ -199,7 +200,7 @@ impl Scene {
 
     /// Right at every moment since it was put on, and not left over: a request that is opened again begins anew with
     /// the look that sees it, and labels from before come off.
-    fn was_right(&self, issue: Opened, label: Label, until: Moment) -> bool {
+    fn was_right(&self, issue: Opened, label: Label, until: Moment, made: jiff::Timestamp) -> bool {
         let now = self.now();
         let judge = Judge { facts: &self.facts, world: &self.sandbox.world, issue };
         let at = |moment: Moment| {
@@ -213,11 +214,14 @@ impl Scene {
             }
         };
         let Some((event, manager)) = at(until) else { return false };
+        let events = &self.sandbox.world.gitlab.label_events;
+        let known = [event, manager].iter().all(|id| events.get(id).is_some_and(|one| one.created_at < made));
         let version = self.facts.version(issue.id, until);
         let complete = version.is_some_and(|version| is_surely_complete(version, now));
         let anew = self.facts.begun_anew.get(&issue.id).is_some_and(|begun| event < *begun);
         complete
             && !anew
+            && known
             && !self.is_over(issue)
             && self.is_after_the_opening(issue, event)
             && self.is_clear_of_edits(issue, event)

@@ -4,7 +4,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::{MANAGER, PROVISIONER};
-use crate::harness::{Form, House};
+use crate::harness::{Form, Gate, House};
 
 const CHANGED: &str = "The approval labels are not the ones that were pinned";
 
@@ -143,5 +143,34 @@ async fn t03h_before_anybody_pinned_labels_nothing_is_a_request() {
     house.set_up().await;
     house.sweep().await;
     assert_eq!(house.tokens(iid).await, Vec::<Value>::new(), "it was opened before the set-up");
+    house.leave().await;
+}
+
+/// Found by the simulation: reading had taken a minute, and the label of the right person came off.
+#[tokio::test]
+async fn a_label_that_was_put_right_while_we_read_stays_on() {
+    let gate = Gate::default();
+    let house = House::behind(&gate).await;
+    let iid = house.request().await;
+    house.manager_approves(iid).await;
+    house.labels("colleague", iid, PROVISIONER).await;
+    house.sandbox.deliveries_settled().await;
+    let worker = house.another_worker();
+    gate.hold("/api/users.lookupByEmail".to_owned());
+    let looking = tokio::spawn(async move { worker.step_on(House::key(iid)).await.unwrap() });
+    gate.holds_somebody().await;
+    let (mut read, mut quiet) = (0, 0);
+    while quiet < 1_000 {
+        tokio::task::yield_now().await;
+        quiet = if house.calls_so_far() == read { quiet + 1 } else { 0 };
+        read = house.calls_so_far();
+    }
+    house.changes("colleague", iid, json!({"remove_labels": PROVISIONER})).await;
+    house.labels("provisioner", iid, PROVISIONER).await;
+    gate.open();
+    looking.await.unwrap();
+    house.settle().await;
+    assert_eq!(house.issue_labels(iid).await, [MANAGER, PROVISIONER]);
+    house.has_exactly_one(iid).await;
     house.leave().await;
 }
