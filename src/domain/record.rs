@@ -384,6 +384,13 @@ impl Record {
         true
     }
 
+    /// Until when our comment may still become what it was asked to, without an answer.
+    pub fn may_change_until(&self) -> Option<Timestamp> {
+        let late = self.note.as_ref().and_then(|note| note.late.as_ref());
+        let last = self.note_asked.iter().chain(late).map(|asked| asked.at).max()?;
+        last.checked_add(MAY_STILL_COME).ok()
+    }
+
     /// When the manager's manager was called in, in this generation.
     pub fn escalated_at(&self) -> Option<Timestamp> {
         self.reminders.iter().find(|reminder| reminder.role == "escalation").map(|reminder| reminder.at)

@@ -169,7 +169,11 @@ async fn not_made(work: &mut Work<'_>, mut attempt: Attempt, error: &VendorError
             put_off(&mut attempt, now, error.retry_after());
             "mint.not_made"
         }
-        _ => "mint.unanswered",
+        _ => {
+            // Whoever stood still before it made the call later than was thought.
+            attempt.deadline = attempt.deadline.max(now);
+            "mint.unanswered"
+        }
     };
     let detail = json!({"attempt": attempt.number, "error": error.to_string()});
     work.commit(Some(attempt), Event::new(event, detail)).await

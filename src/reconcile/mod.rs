@@ -37,6 +37,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::domain::decide::decide;
 use crate::domain::plan::{Event, Plan};
+use crate::domain::record::Record;
 use crate::domain::snapshot::IssueView;
 use crate::store::{Change, Claim, Entry, Hold, NO_REQUEST, Release, StoreError};
 use crate::vendors::gate;
@@ -122,7 +123,10 @@ async fn give_back(context: &Context, claim: &Claim, rest: Rest<'_>) -> Result<(
     let backoff = failed.then(|| context.now().checked_add(backoff(failures)).ok()).flatten();
     // A vendor that said how long it wants to be left alone is asked again then: not sooner, and not much later.
     let again = gate::told_to_wait_until().map(|until| spread(claim, until)).or(backoff);
-    let next_look = rest.plan.next_look.into_iter().chain(again).min();
+    // What was asked for without an answer may have come by then, and nothing else may lead here any more.
+    let late =
+        claim.record.as_ref().and_then(Record::may_change_until).filter(|until| *until > context.now());
+    let next_look = rest.plan.next_look.into_iter().chain(again).chain(late).min();
     // A secret in hand can only be sent by this process: nobody else takes the request until then.
     let hold = rest.seen.snapshot.in_hand.and_then(|_| {
         let until = next_look?.checked_add(REST).ok()?;

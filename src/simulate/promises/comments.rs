@@ -172,7 +172,7 @@ impl Scene {
             let removed = removed.is_some_and(|event| event.action == Effect::Remove);
             if let Some(label) = label.filter(|_| removed && !self.facts.tampered.contains(&issue.id)) {
                 self.checked(Promise::Comment);
-                if self.was_right(issue, label, event - 1, made) {
+                if self.was_right(issue, label, (event - 1, made)) {
                     let what = format!("{} was taken off #{}, where it was right", label.title(), issue.iid);
                     self.breaks(Promise::Comment, what);
                 }
@@ -200,7 +200,7 @@ impl Scene {
 
     /// Right at every moment since it was put on, and not left over: a request that is opened again begins anew with
     /// the look that sees it, and labels from before come off.
-    fn was_right(&self, issue: Opened, label: Label, until: Moment, made: jiff::Timestamp) -> bool {
+    fn was_right(&self, issue: Opened, label: Label, (until, made): (Moment, jiff::Timestamp)) -> bool {
         let now = self.now();
         let judge = Judge { facts: &self.facts, world: &self.sandbox.world, issue };
         let at = |moment: Moment| {
