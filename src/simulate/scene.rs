@@ -213,7 +213,9 @@ impl Scene {
                 break;
             }
             let next = self.next_event().await?.filter(|next| *next < target);
-            let stop = next.unwrap_or(target).max(self.soonest(stops)).min(target);
+            let stride = next.unwrap_or(target).max(self.soonest(stops)).min(target);
+            // What lands late lands at its time: the looks for it do not go on for ever.
+            let stop = self.sandbox.next_landing().map_or(stride, |landing| landing.min(stride));
             let ahead = stop.duration_since(self.now());
             self.move_clock(ahead.max(SignedDuration::ZERO)).await?;
             self.settle(chance).await?;
