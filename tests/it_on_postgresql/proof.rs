@@ -12,7 +12,10 @@ use std::process::{Command, Output};
 use std::sync::Arc;
 
 use countersign::clock::{AdjustableClock, SystemRandomness};
+use countersign::config::{Config, Environment};
 use countersign::sandbox::{Options, Sandbox, home};
+use countersign::service::location;
+use countersign::store::{Store, StoreError};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 
 use crate::harness::database::postgresql::Server;
@@ -85,12 +88,27 @@ fn password_of(role: &str) -> String {
     format!("it's the {role}'s \"password\"")
 }
 
-/// What `show` says with that database: it opens it, and makes its tables where there are none.
-fn shows(folder: &Path, role: &str, url: &str) -> Output {
+/// From now on the configuration names that database.
+fn is_at(folder: &Path, url: &str) {
     let text = std::fs::read_to_string(folder.join("as-written.toml")).unwrap();
     let changed = text.replace("url = \"countersign.db\"", &format!("url = \"{url}\""));
     assert_ne!(text, changed);
     std::fs::write(folder.join("countersign.toml"), changed).unwrap();
+}
+
+/// Begins the database, as `setup` and `serve` do: makes its tables.
+async fn begins(folder: &Path, role: &str, url: &str) -> Result<(), StoreError> {
+    is_at(folder, url);
+    let password = Environment::from_pairs([("COUNTERSIGN_STORE_PASSWORD", password_of(role))]);
+    let config = Config::load(&folder.join("countersign.toml"), &password).unwrap();
+    let (place, key) = (location(&config.store), config.audit.key.clone());
+    Store::open(place, AdjustableClock::running(), &SystemRandomness, key).await?.close().await;
+    Ok(())
+}
+
+/// What `show` says with that database, which it opens.
+fn shows(folder: &Path, role: &str, url: &str) -> Output {
+    is_at(folder, url);
     let mut show = countersign();
     show.arg("show").arg("--config").arg(folder.join("countersign.toml"));
     show.env("COUNTERSIGN_STORE_PASSWORD", password_of(role)).output().unwrap()
@@ -128,7 +146,9 @@ async fn a_server_that_does_not_prove_who_it_is_is_told_nothing() {
     let proven = at("localhost", "&sslrootcert=authority.pem");
     assert_eq!(shows("serves", &proven).status.code(), Some(3), "that is another's password");
     let serves = proven.replace("countersign@", "countersign_serves@");
-    assert_eq!(shows("serves", &serves).status.code(), Some(3), "it may make no tables");
+    begins(folder.path(), "serves", &serves).await.expect_err("it may make no tables");
+    assert_eq!(shows("owner", &proven).status.code(), Some(2), "nor does a command that only reads");
+    begins(folder.path(), "owner", &proven).await.unwrap();
     done(&shows("owner", &proven));
     assert_eq!(shows("serves", &serves).status.code(), Some(3), "nor read them before it is given the right");
     rights((&server, port));
