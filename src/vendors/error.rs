@@ -85,6 +85,14 @@ pub enum VendorError {
     },
 }
 
+/// For what is to be gone or closed: where there is nothing any more, it is done.
+pub(crate) fn ignoring_absence(answer: Result<(), VendorError>) -> Result<(), VendorError> {
+    match answer {
+        Err(VendorError::NotFound { .. }) => Ok(()),
+        other => other,
+    }
+}
+
 impl VendorError {
     /// Whether the call certainly had no effect.
     pub fn is_definitely_not_done(&self) -> bool {

@@ -42,22 +42,18 @@ impl Orphans {
     /// Forgets what is held back of this instance and is no orphan now. A list that could not be read says nothing of
     /// what is on it.
     pub async fn forget_others(&self, context: &Context, summary: &Summary) -> Result<(), StoreError> {
-        for (kind, list) in
-            [(ListedKind::ApiToken, super::API_TOKENS), (ListedKind::OauthClient, super::CLIENTS)]
-        {
-            if summary.unreadable.iter().any(|unread| unread.what == list) {
-                continue;
-            }
-            let beginning = beginning(&self.instance, kind);
-            for held in context.store.held_endings().await? {
-                let ours = held.subject.starts_with(&beginning) && held.since <= self.begun_at;
-                if ours && !self.subjects.contains(&held.subject) {
-                    tracing::info!(
-                        subject = held.subject,
-                        "it is no orphan any more, so the brake forgets it"
-                    );
-                    context.store.forget_ending(held.subject).await?;
-                }
+        let lists = [(ListedKind::ApiToken, super::API_TOKENS), (ListedKind::OauthClient, super::CLIENTS)];
+        let read = |list: &str| !summary.unreadable.iter().any(|unread| unread.what == list);
+        let known: Vec<String> = lists
+            .into_iter()
+            .filter(|(_, list)| read(list))
+            .map(|(kind, _)| beginning(&self.instance, kind))
+            .collect();
+        for held in context.store.held_endings().await? {
+            let ours = known.iter().any(|beginning| held.subject.starts_with(beginning));
+            if ours && held.since <= self.begun_at && !self.subjects.contains(&held.subject) {
+                tracing::info!(subject = held.subject, "it is no orphan any more, so the brake forgets it");
+                context.store.forget_ending(held.subject).await?;
             }
         }
         Ok(())

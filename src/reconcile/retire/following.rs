@@ -3,12 +3,12 @@
 use serde_json::json;
 
 use super::RetireError;
-use super::opening::{IssueState, resume, state};
+use super::opening::{IssueState, keep, resume, state};
 use crate::domain::observed::ListedToken;
 use crate::reconcile::context::Context;
 use crate::reconcile::inventory::{API_TOKENS, why_unread};
-use crate::store::{Entry, Retirement};
-use crate::vendors::VendorError;
+use crate::store::Retirement;
+use crate::vendors::error::ignoring_absence;
 
 /// How far the campaign is.
 #[derive(Debug, Clone, Default)]
@@ -75,15 +75,9 @@ pub async fn closed(context: &Context, rows: &[Retirement]) -> Result<Vec<Retire
 
 async fn end(context: &Context, row: &mut Retirement) -> Result<(), RetireError> {
     if let Some(key) = row.key() {
-        match context.gitlab.close_issue(key).await {
-            Ok(()) | Err(VendorError::NotFound { .. }) => {}
-            Err(error) => return Err(error.into()),
-        }
+        ignoring_absence(context.gitlab.close_issue(key).await)?;
     }
     row.ended_at = Some(context.now());
-    context.store.keep_retirement(row.clone()).await?;
     let detail = json!({"instance": row.instance, "credential": row.token, "issue": row.url});
-    let entry = Entry { kind: "retirement.ended".into(), key: None, detail };
-    context.store.append(vec![entry]).await?;
-    Ok(())
+    keep(context, row, ("retirement.ended", detail)).await
 }

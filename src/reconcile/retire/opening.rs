@@ -4,7 +4,7 @@
 //! is opened, so that an answer that was lost makes no second one.
 
 use jiff::SignedDuration;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Planned, RetireError};
 use crate::domain::ids::{IssueKey, ProjectId};
@@ -13,6 +13,7 @@ use crate::domain::retirement::{issue, mark};
 use crate::reconcile::context::Context;
 use crate::store::{Claimed, Entry, Retirement};
 use crate::vendors::VendorError;
+use crate::vendors::error::ignoring_absence;
 use crate::vendors::gitlab::NewIssue;
 
 /// GitLab's clock may be behind ours by less than this.
@@ -88,12 +89,21 @@ async fn opened(
     (issue, by): ((IssueKey, String), &str),
 ) -> Result<Retirement, RetireError> {
     (row.iid, row.url, row.opened_at) = (Some(issue.0.iid), Some(issue.1), Some(context.now()));
-    context.store.keep_retirement(row.clone()).await?;
     let detail = json!({"instance": row.instance, "credential": row.token, "issue": row.url, "by": by,
         "assigned": planned.people, "owner_known": planned.owner.is_some()});
-    let entry = Entry { kind: "retirement.opened".into(), key: None, detail };
-    context.store.append(vec![entry]).await?;
+    keep(context, &row, ("retirement.opened", detail)).await?;
     Ok(row)
+}
+
+/// Writes down what became of a row, and tells the audit chain.
+pub(super) async fn keep(
+    context: &Context,
+    row: &Retirement,
+    (kind, detail): (&'static str, Value),
+) -> Result<(), RetireError> {
+    context.store.keep_retirement(row.clone()).await?;
+    context.store.append(vec![Entry { kind: kind.into(), key: None, detail }]).await?;
+    Ok(())
 }
 
 /// How the issue of a row is now.
@@ -121,17 +131,11 @@ async fn open_again(context: &Context, mut row: Retirement, by: &str) -> Result<
 /// The token works, so its issue is open and it counts as left.
 pub(super) async fn resume(context: &Context, row: &mut Retirement, by: &str) -> Result<(), RetireError> {
     if let Some(key) = row.key() {
-        match context.gitlab.reopen_issue(key).await {
-            Ok(()) | Err(VendorError::NotFound { .. }) => {}
-            Err(error) => return Err(error.into()),
-        }
+        ignoring_absence(context.gitlab.reopen_issue(key).await)?;
     }
     row.ended_at = None;
-    context.store.keep_retirement(row.clone()).await?;
     let detail = json!({"instance": row.instance, "credential": row.token, "issue": row.url, "by": by});
-    let entry = Entry { kind: "retirement.resumed".into(), key: None, detail };
-    context.store.append(vec![entry]).await?;
-    Ok(())
+    keep(context, row, ("retirement.resumed", detail)).await
 }
 
 async fn fresh(context: &Context, planned: &Planned) -> Result<Retirement, RetireError> {

@@ -15,6 +15,7 @@ use crate::domain::plan::Event;
 use crate::domain::record::{Attempt, AttemptState, TakeAwayReason};
 use crate::domain::terms::Kind;
 use crate::store::{DueEnding, StoreError};
+use crate::vendors::error::ignoring_absence;
 use crate::vendors::{VendorError, gate};
 
 /// A list may not show a new credential yet: before this age, not being listed proves nothing.
@@ -118,13 +119,6 @@ async fn end_by_steps(
 
 pub(super) fn old_enough(attempt: &Attempt, now: Timestamp) -> bool {
     now.duration_since(attempt.minted_at.unwrap_or(attempt.intent_at)) >= GRACE
-}
-
-fn ignoring_absence(answer: Result<(), VendorError>) -> Result<(), VendorError> {
-    match answer {
-        Err(VendorError::NotFound { .. }) => Ok(()),
-        other => other,
-    }
 }
 
 /// We have just minted, and could not write it down: our fence is gone, or the database. Unless the ledger calls it

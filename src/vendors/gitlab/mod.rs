@@ -24,7 +24,7 @@ use jiff::Timestamp;
 use url::Url;
 
 use super::Vendor;
-use super::error::VendorError;
+use super::error::{VendorError, ignoring_absence};
 use super::http::Transport;
 use crate::domain::ids::{IssueId, IssueKey, LabelId, NoteId, ProjectId, UserId};
 use crate::domain::observed::{Account, Described, Issue, LabelEvent, Membership, Note, User};
@@ -226,10 +226,7 @@ impl GitLab {
         let (project, issue) = numbers(key);
         let mut delete = DeleteIssueNote::builder();
         delete.project(project).issue(issue).note(number(note.0));
-        match self.tell("delete_note", &built(delete.build())).await {
-            Err(VendorError::NotFound { .. }) => Ok(()),
-            answer => answer,
-        }
+        ignoring_absence(self.tell("delete_note", &built(delete.build())).await)
     }
 
     /// Takes a label off by its present name; nothing happens if it is not on. A name with a comma is refused:
