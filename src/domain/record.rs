@@ -294,7 +294,7 @@ pub enum RefusalReason {
 pub const MAY_STILL_COME: SignedDuration = SignedDuration::from_hours(2);
 
 /// So many earlier askings are remembered.
-pub const MOST_ASKED: usize = 15;
+const MOST_ASKED: usize = 15;
 
 /// What GitLab was asked to make of our comment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -321,6 +321,17 @@ pub struct StatusNote {
     pub late: Option<AskedNote>,
 }
 
+impl AskedNote {
+    /// Asked once more, at `at`, for what has this hash.
+    pub fn again(earlier: Option<Self>, hash: String, at: Timestamp) -> Self {
+        let mut hashes = earlier.map(|earlier| earlier.hashes).unwrap_or_default();
+        hashes.retain(|one| *one != hash);
+        hashes.truncate(MOST_ASKED);
+        hashes.insert(0, hash);
+        Self { at, hashes }
+    }
+}
+
 impl StatusNote {
     /// As GitLab told that it is.
     pub fn told(id: NoteId, written: String) -> Self {
@@ -332,11 +343,8 @@ impl StatusNote {
     pub fn after(mut self, earlier: Option<Self>, now: Timestamp) -> Self {
         let Some(earlier) = earlier.filter(|earlier| earlier.id == self.id) else { return self };
         let mut late = earlier.late.filter(|late| now.duration_since(late.at) < MAY_STILL_COME);
-        if let Some(hash) = earlier.asked.filter(|hash| Some(hash) != self.asked.as_ref()) {
-            let mut hashes = late.map(|late| late.hashes).unwrap_or_default();
-            hashes.truncate(MOST_ASKED);
-            hashes.insert(0, hash);
-            late = Some(AskedNote { at: now, hashes });
+        if let Some(hash) = earlier.asked {
+            late = Some(AskedNote::again(late, hash, now));
         }
         self.late = late;
         self

@@ -6,7 +6,7 @@ use crate::domain::comment::{View, fingerprint, render, sealed, unsealed};
 use crate::domain::ids::NoteId;
 use crate::domain::observed::Note;
 use crate::domain::plan::Status;
-use crate::domain::record::{AskedNote, MAY_STILL_COME, MOST_ASKED, StatusNote};
+use crate::domain::record::{AskedNote, MAY_STILL_COME, StatusNote};
 use crate::domain::snapshot::IssueView;
 use crate::planted::{self, Bug};
 use crate::store::StoreError;
@@ -50,10 +50,8 @@ fn may_stay(seen: &Observation) -> bool {
 async fn create(work: &mut Work<'_>, body: &str) -> Result<(), StoreError> {
     let body = seal(work, body).await?;
     let before = work.record.note_asked.clone();
-    let mut hashes = before.as_ref().map(|asked| asked.hashes.clone()).unwrap_or_default();
-    hashes.truncate(MOST_ASKED);
-    hashes.insert(0, fingerprint(&body));
-    work.record.note_asked = Some(AskedNote { at: work.context.now(), hashes });
+    let asked = AskedNote::again(before.clone(), fingerprint(&body), work.context.now());
+    work.record.note_asked = Some(asked);
     work.commit_record().await?;
     let created = work.context.gitlab.create_note(work.claim.key, &body).await;
     if created.as_ref().map_or_else(VendorError::is_definitely_not_done, |_| true) {
@@ -110,10 +108,8 @@ async fn take_back_what_is_extra(work: &mut Work<'_>, seen: &Observation) -> boo
 }
 
 async fn take_back(work: &mut Work<'_>, id: NoteId) -> bool {
-    match work.context.gitlab.delete_note(work.claim.key, id).await {
-        Err(VendorError::NotFound { .. }) => true,
-        deleted => noted(work, deleted).is_some(),
-    }
+    let deleted = work.context.gitlab.delete_note(work.claim.key, id).await;
+    noted(work, deleted).is_some()
 }
 
 /// There is a comment too many: the next look must see it, too.

@@ -157,3 +157,22 @@ async fn what_we_wrote_ourselves_without_an_answer_is_no_strangers_change() {
     says(&house.comment(iid).await, "Access request: Active");
     house.leave().await;
 }
+
+/// Found by the simulation: asked for twice in the same words, and the first asking came when nobody looked any more.
+#[tokio::test]
+async fn an_asking_that_was_repeated_to_the_letter_is_still_waited_for() {
+    let house = House::open().await;
+    let iid = house.opens("requester", &Form::default().text()).await;
+    house.settle().await;
+    let late = json!({"vendor": "gitlab", "method": "PUT", "path": "notes", "effect": "late_effect", "seconds": 1_800});
+    house.fault(late).await;
+    house.manager_approves(iid).await;
+    house.later(SignedDuration::from_mins(2)).await;
+    says(&house.comment(iid).await, "Waiting for the provisioner");
+    house.changes("requester", iid, json!({"state_event": "close"})).await;
+    house.settle().await;
+    says(&house.comment(iid).await, "Access request: Withdrawn");
+    house.later(SignedDuration::from_hours(3)).await;
+    says(&house.comment(iid).await, "Access request: Withdrawn");
+    house.leave().await;
+}
