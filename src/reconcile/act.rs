@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use super::context::Context;
-use super::observe::{Observation, is_stopped};
+use super::observe::{Observation, is_fresh, is_stopped};
 use super::{brake, credentials, entries, mint, remind, take_away};
 use crate::domain::ids::EventId;
 use crate::domain::phase::{Closing, Phase};
@@ -18,9 +18,6 @@ use crate::vendors::VendorError;
 
 /// Looks for what an unanswered call did, before it is taken for not found.
 const LOOKS: usize = 3;
-/// So old a look may be for what it decided to be minted and sent. Whatever changes later is as if it had come after
-/// the message.
-const FRESH: SignedDuration = SignedDuration::from_secs(5);
 /// A delivery that Slack will not let us look for is given up after this, and its credential taken away.
 const UNSEEN: SignedDuration = SignedDuration::from_mins(10);
 
@@ -154,8 +151,7 @@ impl<'a> Work<'a> {
     }
 
     fn is_fresh(&self) -> bool {
-        let age = self.context.now().duration_since(self.looked_at);
-        (SignedDuration::ZERO..=FRESH).contains(&age)
+        is_fresh(self.looked_at, self.context.now())
     }
 
     /// The decision was written down with its reason; the call itself is safe to repeat. Where reading took long, the

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::context::Context;
 use super::pause::paused;
@@ -24,6 +24,9 @@ use crate::domain::terms::Kind;
 use crate::store::{Claim, Entry, StoreError};
 use crate::vendors::VendorError;
 
+/// So old a look may be for what it decided to be minted and sent. Whatever changes later is as if it had come after
+/// the message.
+const FRESH: SignedDuration = SignedDuration::from_secs(5);
 /// Setting: why nothing may be issued anywhere.
 pub(super) const HALTED: &str = "halted";
 
@@ -59,6 +62,11 @@ pub enum Comment {
     },
     /// It could not be read; leave it.
     Unknown,
+}
+
+/// Whether what was read since then still stands together, now.
+pub(super) fn is_fresh(since: Timestamp, now: Timestamp) -> bool {
+    (SignedDuration::ZERO..=FRESH).contains(&now.duration_since(since))
 }
 
 /// Looks.
@@ -169,7 +177,7 @@ async fn remembered(context: &Context, claim: Memory) -> Result<Snapshot, StoreE
 async fn look(context: &Context, snapshot: &mut Snapshot) -> Result<Notes, VendorError> {
     snapshot.ourselves = only_the_issue_is_gone(context.ourselves().await)?;
     context.forget_channel(snapshot.key);
-    let guess = foresight::guess(context, snapshot);
+    let (guess, begun) = (foresight::guess(context, snapshot), context.now());
     let expected = guess.as_ref().map(|guess| guess.people.as_slice());
     // `biased`, here and wherever calls go out together: in this order each time, so that a simulation is repeatable.
     let (reading, early) = tokio::join!(
@@ -177,6 +185,8 @@ async fn look(context: &Context, snapshot: &mut Snapshot) -> Result<Notes, Vendo
         reading::read(context, snapshot, expected),
         foresight::ask(context, snapshot.key, guess.as_ref()),
     );
+    // Slack's answer and GitLab's must hold at one moment.
+    let early = early.filter(|_| is_fresh(begun, context.now()));
     let (issue, rest) = match reading? {
         Reading::Request(issue, rest) => (issue, *rest),
         Reading::NoRequest(issue) => {

@@ -6,7 +6,7 @@ use insta::assert_snapshot;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-use crate::harness::{Form, House, at_sending, says};
+use crate::harness::{Form, Gate, House, at_sending, says};
 
 /// What Slack says of the person, and what the comment says of it.
 async fn nothing_is_minted_for(house: House, requester: &str, reason: &str) {
@@ -42,6 +42,34 @@ async fn t26_nothing_is_minted_for_a_deactivated_account() {
     let house = House::open().await;
     house.control("people/101", json!({"slack": {"deleted": true}})).await;
     nothing_is_minted_for(house, "requester", UNFIT).await;
+}
+
+/// Found by the simulation: Slack was asked on a guess, the rest was read when she was gone, and each was true once.
+#[tokio::test]
+async fn t26_nothing_is_minted_for_somebody_who_left_slack_while_gitlab_was_slow() {
+    let gate = Gate::default();
+    let house = House::behind(&gate).await;
+    let iid = house.opens("requester", &Form::default().text()).await;
+    house.settle().await;
+    house.manager_approves(iid).await;
+    let asked = || house.calls("slack", "GET", "users.lookupByEmail");
+    let (before, worker) = (asked(), house.another_worker());
+    house.changes("requester", iid, json!({"title": "Zendesk access, please"})).await;
+    house.sandbox.deliveries_settled().await;
+    gate.hold(format!("/issues/{iid}"));
+    let looking = tokio::spawn(async move { worker.step_on(House::key(iid)).await.unwrap() });
+    gate.holds_somebody().await;
+    while asked() == before {
+        tokio::task::yield_now().await;
+    }
+    house.control("people/101", json!({"slack": {"deleted": true}})).await;
+    house.labels("provisioner", iid, "provisioner-approved").await;
+    gate.open();
+    looking.await.unwrap();
+    house.settle().await;
+    assert_eq!(house.creations(), 0);
+    says(&house.comment(iid).await, UNFIT);
+    house.leave().await;
 }
 
 #[tokio::test]
