@@ -415,6 +415,21 @@ async fn lists_that_lag_or_come_in_short_pages_hide_nothing() {
 }
 
 #[tokio::test]
+async fn what_a_late_list_still_shows_is_not_deleted_again_and_again() {
+    let house = House::open().await;
+    house.control("lists", json!({"instance": "global", "lag_seconds": 45})).await;
+    let iid = house.approved_form(&Form::oauth_token()).await;
+    minutes_pass(&house, 10).await;
+    house.orders(iid, OrderKind::Revoke).await;
+    assert_eq!((house.phase(iid).await.as_str(), house.bearers().len()), ("ending", 0));
+    assert_eq!(house.calls("zendesk", "DELETE", "/oauth/tokens/"), 2, "the second one says that it is gone");
+    minutes_pass(&house, 15).await;
+    assert_eq!(house.phase(iid).await, "ended");
+    house.no_oauth();
+    house.leave().await;
+}
+
+#[tokio::test]
 async fn t31_an_account_that_creates_no_api_tokens_says_so_once_and_names_what_there_is() {
     for limit in [json!({"creates_api_tokens": false}), json!({"api_token_cap": 1})] {
         let house = House::open().await;
