@@ -70,7 +70,8 @@ pub struct Snapshot {
     pub handed_over_is_listed: Option<bool>,
     /// Whether the people behind an active credential are still here, where this look asked.
     pub people: Option<People>,
-    /// The members of the groups that provision what was issued, where somebody behind it was not seen to be here.
+    /// The members of the groups that provision it, where they are to be told: somebody behind what was issued was not
+    /// seen to be here, or the second approval is waited for too long.
     pub group_provisioners: Vec<UserId>,
     /// The earlier request that the form names, if it names one.
     pub predecessor: Predecessor,

@@ -1,5 +1,6 @@
-//! What a look at an active credential reads besides the issue, and only when it is due: whether the people behind it
-//! are still here, and when it was last used. None of it depends on whether GitLab shows us the issue.
+//! What a look reads besides the issue, and only when it is due: whether the people behind an active credential are
+//! still here, when it was last used, and who is in a group that is to be reminded. None of it depends on whether GitLab
+//! shows us the issue.
 
 use std::collections::BTreeMap;
 
@@ -10,9 +11,10 @@ use super::credentials;
 use super::provisioners;
 use super::reading::is_undecided;
 use crate::directory::{DirectoryError, Freshness};
-use crate::domain::decide::{people_behind, wants_last_use, wants_people};
+use crate::domain::decide::{people_behind, wants_group, wants_last_use, wants_people};
 use crate::domain::ids::UserId;
 use crate::domain::notice::{About, Notice};
+use crate::domain::policy::Instance;
 use crate::domain::snapshot::{IssueView, People, Presence, Snapshot, Standing};
 use crate::vendors::VendorError;
 
@@ -30,8 +32,12 @@ pub(super) async fn find(context: &Context, snapshot: &mut Snapshot) {
         );
         snapshot.people = Some(People { requester, manager });
         if ![requester, manager].iter().all(Presence::is_here) {
-            snapshot.group_provisioners = group_provisioners(context, snapshot).await;
+            let issued = record.issued.as_ref().and_then(|terms| context.policy.instance(&terms.instance));
+            snapshot.group_provisioners = group_provisioners(context, snapshot, issued).await;
         }
+    }
+    if let Some(awaited) = wants_group(snapshot, &context.policy, now) {
+        snapshot.group_provisioners = group_provisioners(context, snapshot, Some(awaited)).await;
     }
     if wants_last_use(snapshot, &context.policy, now) {
         snapshot.last_used = last_used(context, snapshot).await;
@@ -41,12 +47,13 @@ pub(super) async fn find(context: &Context, snapshot: &mut Snapshot) {
     }
 }
 
-/// Who is told besides those of the list. A group that cannot be read is asked for again with the next look at people.
-async fn group_provisioners(context: &Context, snapshot: &Snapshot) -> Vec<UserId> {
-    let issued = snapshot.record.as_ref().and_then(|record| record.issued.as_ref());
-    let Some(instance) = issued.and_then(|terms| context.policy.instance(&terms.instance)) else {
-        return Vec::new();
-    };
+/// Who is told besides those of the list. A group that cannot be read is asked for again with a later look.
+async fn group_provisioners(
+    context: &Context,
+    snapshot: &Snapshot,
+    instance: Option<&Instance>,
+) -> Vec<UserId> {
+    let Some(instance) = instance else { return Vec::new() };
     match provisioners::of_groups(context, instance).await {
         Ok(people) => people,
         Err(error) => {

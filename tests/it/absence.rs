@@ -4,7 +4,7 @@ use insta::assert_snapshot;
 use jiff::SignedDuration;
 use serde_json::json;
 
-use crate::harness::{Form, House};
+use crate::harness::{Form, House, says};
 
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 
@@ -130,6 +130,41 @@ async fn the_manager_is_reminded_once_and_then_their_manager_is_asked_in() {
     house.labels("owner", iid, "manager-approved").await;
     house.settle().await;
     assert_eq!(house.phase(iid).await, "awaiting_provisioner");
+    house.leave().await;
+}
+
+#[tokio::test]
+async fn where_a_group_provisions_its_members_are_reminded_once_and_the_group_is_named() {
+    let house = House::open_with(|config| {
+        *config =
+            config.replace("provisioners = [104]", "provisioners = []\nprovisioner_groups = [\"company\"]");
+        absence(config, "remind_after_days = 2");
+    })
+    .await;
+    let iid = waiting(&house).await;
+    house.manager_approves(iid).await;
+    let unreadable =
+        json!({"vendor": "gitlab", "path": "groups/company/members", "effect": "status:500", "times": 0});
+    house.fault(unreadable).await;
+    house.later(DAY * 2).await;
+    assert_eq!(house.messages("owner").await.len(), 0, "nobody knows who is in the group");
+    house.heal().await;
+    house.later(DAY).await;
+    house.later(DAY).await;
+    let reminders = house.messages("owner").await;
+    assert_eq!(reminders.len(), 1, "once");
+    says(&house.message_text(&reminders[0]), "has waited for the provisioner's approval since");
+    let who_may_not = ["requester", "manager"];
+    for role in who_may_not {
+        assert_eq!(house.messages(role).await.len(), 0, "{role}");
+    }
+    assert_snapshot!(awaited(&house, iid).await, @r#"
+    Waiting for a member of `company`, the provisioner, since 2026-12-01 09:01 UTC. Whoever approves reads what would be issued, below, and sets the label ~"provisioner-approved" (in the sidebar, under Labels) if they agree with all of it. If not, they close the issue.
+
+    @robin has nothing to do now: when the provisioner has approved, the credential comes as a Slack direct message. Editing the description asks for the approvals anew.
+
+    Reminded on 2026-12-04 09:01 UTC: the members of `company`.
+    "#);
     house.leave().await;
 }
 

@@ -2,8 +2,10 @@
 
 use super::{View, closed_for_faults, kinds, life, stubborn};
 use crate::domain::form::Field;
+use crate::domain::ids::UserId;
 use crate::domain::notice::About;
 use crate::domain::phase::{BlockReason, DenyReason, EndReason, Phase, RefuseReason, WithdrawReason};
+use crate::domain::plan::Status;
 use crate::domain::record::{Attempt, AttemptState, Record, Reminder};
 use crate::domain::snapshot::{Doubt, Role, Vendor};
 use crate::domain::text;
@@ -153,13 +155,28 @@ fn the_provisioner(view: &View<'_>) -> String {
 }
 
 fn reminded(view: &View<'_>, reminder: &Reminder) -> String {
-    let (who, when) = (view.mentions(&reminder.to), text::time(reminder.at));
-    match reminder.role.as_str() {
-        "escalation" => {
-            format!("{who}, who manages the manager, was asked in on {when} and may approve as well.")
-        }
-        _ => format!("{who} was reminded on {when}."),
+    let when = text::time(reminder.at);
+    if reminder.role == "escalation" {
+        let who = view.mentions(&reminder.to);
+        return format!("{who}, who manages the manager, was asked in on {when} and may approve as well.");
     }
+    let (people, groups) = whom(view, reminder);
+    match (people.as_slice(), groups.as_slice()) {
+        ([one], []) => format!("{one} was reminded on {when}."),
+        _ => format!("Reminded on {when}: {}.", [people, groups].concat().join(", ")),
+    }
+}
+
+/// Each by name; of a group that provisions no member is named beside it.
+fn whom(view: &View<'_>, reminder: &Reminder) -> (Vec<String>, Vec<String>) {
+    let Status { provisioners, provisioner_groups, .. } = view.status;
+    let in_no_group = reminder.role != "provisioner" || provisioner_groups.is_empty();
+    let is_named = |person: &&UserId| in_no_group || provisioners.contains(person);
+    let named: Vec<String> =
+        reminder.to.iter().filter(is_named).map(|person| view.mention(*person)).collect();
+    let reached: &[String] = if named.len() < reminder.to.len() { provisioner_groups } else { &[] };
+    let groups = reached.iter().map(|group| format!("the members of {}", text::quote(group)));
+    (named, groups.collect())
 }
 
 fn issuing(view: &View<'_>, since: jiff::Timestamp) -> String {

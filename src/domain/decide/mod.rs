@@ -19,6 +19,7 @@ mod undecided;
 
 pub use leavers::{people_behind, wants_people};
 pub use notices::wants_last_use;
+pub use reminders::wants_group;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;

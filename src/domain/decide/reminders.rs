@@ -2,6 +2,9 @@
 //!
 //! A reminder is remembered before it is sent, so that nobody is reminded twice; one that did not arrive is no harm.
 
+use std::collections::BTreeSet;
+
+use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use super::Draft;
@@ -11,11 +14,29 @@ use crate::domain::message::{self, Awaited};
 use crate::domain::observed::Issue;
 use crate::domain::phase::Phase;
 use crate::domain::plan::Action;
-use crate::domain::record::Reminder;
-use crate::domain::snapshot::Doubt;
+use crate::domain::policy::{Instance, Policy};
+use crate::domain::record::{Record, Reminder};
+use crate::domain::snapshot::{Doubt, Snapshot};
 use crate::domain::terms::Terms;
 
 const ESCALATION: &str = "escalation";
+const PROVISIONER: &str = "provisioner";
+/// How long until a group is asked again who is in it.
+const ASK_AGAIN: SignedDuration = SignedDuration::from_hours(1);
+
+/// The instance whose groups of provisioners are to be reminded now, so that the look must ask who is in them.
+pub fn wants_group<'a>(snapshot: &Snapshot, policy: &'a Policy, now: Timestamp) -> Option<&'a Instance> {
+    let record = snapshot.record.as_ref()?;
+    let Phase::AwaitingProvisioner { since } = record.phase else { return None };
+    let due = since.checked_add(policy.absence.remind_after?).is_ok_and(|at| at <= now);
+    let instance = policy.instance(&record.manager.bound.as_ref()?.terms.instance)?;
+    let wanted = due && !instance.provisioner_groups.is_empty() && !is_done(record, PROVISIONER);
+    wanted.then_some(instance)
+}
+
+fn is_done(record: &Record, role: &str) -> bool {
+    record.reminders.iter().any(|done| done.role == role)
+}
 
 impl Draft<'_> {
     /// Notes who may approve, for the comment; and says at once if nobody could.
@@ -52,7 +73,7 @@ impl Draft<'_> {
     pub(super) fn remind(&mut self) {
         let (role, since, to) = match self.record.phase {
             Phase::AwaitingManager { since } => ("manager", since, self.status.managers.clone()),
-            Phase::AwaitingProvisioner { since } => ("provisioner", since, self.status.provisioners.clone()),
+            Phase::AwaitingProvisioner { since } => (PROVISIONER, since, self.may_provision()),
             _ => return,
         };
         let absence = &self.policy.absence;
@@ -67,15 +88,31 @@ impl Draft<'_> {
         }
     }
 
-    fn once(&mut self, role: &str, at: Option<jiff::Timestamp>, to: Vec<UserId>) {
-        let Some(at) = at.filter(|_| !self.record.reminders.iter().any(|done| done.role == role)) else {
-            return;
-        };
-        if to.is_empty() {
+    /// Those of the list and the members of the groups, but whoever may not give the second approval here.
+    fn may_provision(&self) -> Vec<UserId> {
+        let beneficiary = self.snapshot.parties.beneficiary.as_ref().ok().map(|one| one.id);
+        let manager = self.record.manager.bound.as_ref().map(|bound| bound.actor);
+        let mut people = self.status.provisioners.clone();
+        people.extend(&self.snapshot.group_provisioners);
+        people.retain(|person| {
+            *person != self.record.author && ![beneficiary, manager].contains(&Some(*person))
+        });
+        let mut seen = BTreeSet::new();
+        people.retain(|person| seen.insert(*person));
+        people
+    }
+
+    fn once(&mut self, role: &str, at: Option<Timestamp>, to: Vec<UserId>) {
+        let Some(at) = at.filter(|_| !is_done(&self.record, role)) else { return };
+        let unread = to.is_empty() && role == PROVISIONER && !self.status.provisioner_groups.is_empty();
+        if to.is_empty() && !unread {
             return;
         }
         if at > self.now {
             return self.look_at(at);
+        }
+        if unread {
+            return self.look_at(self.now.saturating_add(ASK_AGAIN).unwrap_or(at));
         }
         self.event("request.reminded", json!({"role": role, "to": to}));
         self.record.reminders.push(Reminder { role: role.to_owned(), to: to.clone(), at: self.now });
@@ -86,7 +123,7 @@ impl Draft<'_> {
     fn reminder(&self, role: &str) -> Option<String> {
         let pins = self.snapshot.project.pins.as_ref()?;
         let (role, label) =
-            if role == "provisioner" { (role, &pins.provisioner) } else { ("manager", &pins.manager) };
+            if role == PROVISIONER { (role, &pins.provisioner) } else { ("manager", &pins.manager) };
         let terms = self.status.terms.as_ref()?;
         let awaited = Awaited {
             issue_url: &self.record.url,
