@@ -6,7 +6,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::context::Context;
-use crate::domain::ids::CredentialId;
+use crate::domain::ids::{CredentialId, Email};
 use crate::domain::observed::{Listed, ListedAccess, ListedClient};
 use crate::domain::record::Attempt;
 use crate::domain::snapshot::Doubt;
@@ -140,22 +140,46 @@ pub(super) async fn prove(
     match attempt.kind {
         Kind::ApiToken => {
             let Some(ourselves) = context.owner(&attempt.instance).await else { return Ok(Proof::NotYet) };
-            let works = zendesk.works(&ourselves?.email, secret).await?;
-            Ok(if works { Proof::Works } else { Proof::NotYet })
+            prove_token(zendesk, attempt, (&ourselves?.email, secret)).await
         }
         Kind::OauthClient => prove_client(zendesk, attempt, (terms, secret)).await,
-        Kind::OauthToken => {
-            if !zendesk.bearer_works(secret).await? {
-                return Ok(Proof::NotYet);
-            }
-            let tokens = tokens_of(zendesk, attempt).await?;
-            Ok(match tokens.as_slice() {
-                [] => Proof::Unseen,
-                [one] if is_approved(one, attempt, terms) => Proof::Works,
-                _ => Proof::Wrong,
-            })
-        }
+        Kind::OauthToken => prove_access(zendesk, attempt, (terms, secret)).await,
     }
+}
+
+/// One call: the token reads the list of tokens, and so shows that it works, and what it is.
+async fn prove_token(
+    zendesk: &Zendesk,
+    attempt: &Attempt,
+    (email, secret): (&Email, &MintedSecret),
+) -> Result<Proof, VendorError> {
+    let Some(tokens) = zendesk.list_api_tokens_with(email, secret).await? else { return Ok(Proof::NotYet) };
+    let Some(token) = tokens.into_iter().find(|token| Some(token.id) == attempt.credential) else {
+        return Ok(Proof::Unseen);
+    };
+    let right = token.active && token.name == attempt.name && token.creator == Some(attempt.owner);
+    Ok(if right { Proof::Works } else { Proof::Wrong })
+}
+
+/// Reads the client and its token back.
+async fn prove_access(
+    zendesk: &Zendesk,
+    attempt: &mut Attempt,
+    (terms, secret): (&Terms, &MintedSecret),
+) -> Result<Proof, VendorError> {
+    let Some(id) = attempt.credential else { return Ok(Proof::NotYet) };
+    let (client, works) = tokio::join!(biased; zendesk.client(id), zendesk.bearer_works(secret));
+    if !is_right(&client?, attempt) {
+        return Ok(Proof::Wrong);
+    }
+    if !works? {
+        return Ok(Proof::NotYet);
+    }
+    Ok(match tokens_of(zendesk, attempt).await?.as_slice() {
+        [] => Proof::Unseen,
+        [one] if is_approved(one, attempt, terms) => Proof::Works,
+        _ => Proof::Wrong,
+    })
 }
 
 /// Reads the client back, fetches one short token with its secret, looks at that, and deletes it again.

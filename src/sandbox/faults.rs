@@ -26,6 +26,8 @@ pub(crate) struct Fault {
     pub(crate) query: String,
     pub(crate) instance: Option<String>,
     pub(crate) effect: String,
+    /// So many such calls pass first.
+    pub(crate) after: u64,
     /// 0 = until cleared.
     pub(crate) times: u64,
     /// For `hang` (real time) and `late_effect` (the sandbox's clock).
@@ -65,7 +67,7 @@ impl Outcome {
 const LONGEST_HANG: u64 = 120;
 
 impl Fault {
-    /// Reads `{vendor, method, path, query, instance, effect, times, seconds}`; the error says what is wrong.
+    /// Reads `{vendor, method, path, query, instance, effect, after, times, seconds}`; the error says what is wrong.
     pub(crate) fn read(call: &Call) -> Result<Self, String> {
         let effect = call.text("effect").ok_or("effect is missing")?;
         let plain = [
@@ -92,6 +94,7 @@ impl Fault {
             query: call.text("query").unwrap_or_default(),
             instance: call.text("instance"),
             effect,
+            after: call.number("after").unwrap_or(0),
             times: call.number("times").unwrap_or(1),
             seconds: call.number("seconds").unwrap_or(60),
             hits: 0,
@@ -108,6 +111,7 @@ impl Fault {
             query: String::new(),
             instance: None,
             effect,
+            after: 0,
             times: 1,
             seconds,
             hits: 0,
@@ -185,6 +189,10 @@ pub(crate) fn perform(world: &mut World, call: &Call) -> Outcome {
     let Some(index) = world.faults.iter().position(|fault| fault.strikes(call)) else {
         return Outcome::plain(server::face(world, call));
     };
+    if world.faults[index].after > 0 {
+        world.faults[index].after -= 1;
+        return Outcome::plain(server::face(world, call));
+    }
     world.faults[index].hits += 1;
     Outcome { struck: true, ..world.faults[index].clone().befall(world, call) }
 }

@@ -174,8 +174,9 @@ async fn t19_a_token_deleted_by_hand_ends_as_found_gone() {
 #[tokio::test]
 async fn t19_a_young_token_that_is_not_listed_is_not_taken_for_gone() {
     let house = House::open().await;
-    house.control("lists", json!({"instance": "global", "lag_seconds": 480})).await;
     let iid = house.approved().await;
+    // One of their lists has it, and another one not yet.
+    house.control("lists", json!({"instance": "global", "lag_seconds": 480})).await;
     house.orders(iid, OrderKind::Revoke).await;
     house.all_is_dead().await;
     assert_eq!(house.phase(iid).await, "ending", "not being listed proves nothing yet");

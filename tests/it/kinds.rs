@@ -220,6 +220,30 @@ async fn what_did_not_stick_at_its_making_is_taken_away_and_never_handed_over() 
 }
 
 #[tokio::test]
+async fn what_did_not_stick_is_seen_although_the_answer_says_what_was_asked_for() {
+    let (client, access, token) = (Form::oauth_client, Form::oauth_token, Form::default);
+    for (form, name, value) in [
+        (client(), "client_user_id", json!(9002)),
+        (client(), "client_kind", json!("public")),
+        (client(), "client_name", json!("another")),
+        // A public client fetches no access token at all.
+        (access(), "client_user_id", json!(9002)),
+        (access(), "client_name", json!("another")),
+        (token(), "token_user_id", json!(9002)),
+        (token(), "token_description", json!("another")),
+    ] {
+        let house = House::open().await;
+        house.quirk(json!({"answers_as_asked": true, name: value})).await;
+        let iid = house.approved_form(&form).await;
+        assert_eq!(house.phase(iid).await, "blocked", "{} {name}", form.kind);
+        says(&house.comment(iid).await, "is not what was approved");
+        house.no_oauth();
+        house.nothing_issued(iid).await;
+        house.leave().await;
+    }
+}
+
+#[tokio::test]
 async fn a_lost_answer_to_the_making_of_a_client_is_found_by_its_identifier() {
     for effect in ["lose_answer", "half_body"] {
         for form in [Form::oauth_client(), Form::oauth_token()] {

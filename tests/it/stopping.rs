@@ -23,6 +23,11 @@ impl House {
     /// A person pauses while a worker waits for the answer to this question, once `begun` says so.
     async fn pauses_during(&self, gate: &Gate, question: String, begun: impl Fn() -> bool) {
         gate.hold(question);
+        self.pauses_once(gate, begun).await;
+    }
+
+    /// A person pauses as soon as that has begun, and whoever waits at the gate goes on then.
+    async fn pauses_once(&self, gate: &Gate, begun: impl Fn() -> bool) {
         let worker = self.another_worker();
         let working = tokio::spawn(async move { while worker.step().await.unwrap() != Step::Idle {} });
         while !begun() {
@@ -115,7 +120,9 @@ async fn what_a_person_pauses_between_its_making_and_the_message_is_taken_away_a
     let gate = Gate::default();
     let house = House::behind(&gate).await;
     let iid = house.approved_unseen().await;
-    house.pauses_during(&gate, "/users/me".to_owned(), || house.creations() > 0).await;
+    // The list is read before the creation, and again to prove what was made.
+    gate.hold_the_second_reading("/api_tokens".to_owned());
+    house.pauses_once(&gate, || house.creations() > 0).await;
     assert_eq!((house.phase(iid).await.as_str(), house.creations()), ("issuing", 1));
     house.all_is_dead().await;
     assert_eq!(house.messages("requester").await.len(), 0);

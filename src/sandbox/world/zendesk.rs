@@ -44,6 +44,11 @@ pub(crate) struct Quirks {
     pub(crate) lists_no_clients: bool,
     /// Pages hold half of what they could.
     pub(crate) short_pages: bool,
+    /// The answer to a creation shows what was asked for, whatever was made.
+    pub(crate) answers_as_asked: bool,
+    /// What a new API token gets in place of its description and creator.
+    pub(crate) token_description: Option<String>,
+    pub(crate) token_user_id: Option<u64>,
     /// What a new client gets in place of what was asked for.
     pub(crate) client_user_id: Option<u64>,
     pub(crate) client_kind: Option<String>,

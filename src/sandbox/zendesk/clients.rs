@@ -9,7 +9,7 @@ use super::pages::{Listing, Wish};
 use super::{Caller, Desk, admins_only, error, explained};
 use crate::sandbox::answer::{Answer, Reply};
 use crate::sandbox::times::seconds;
-use crate::sandbox::world::{Account, Client, Source};
+use crate::sandbox::world::{Account, Client, Quirks, Source};
 
 /// Routes below `/api/v2/oauth/clients`.
 pub(crate) fn route(desk: &mut Desk<'_>, caller: &Caller, segments: &[&str]) -> Reply {
@@ -87,28 +87,39 @@ fn create(desk: &mut Desk<'_>, caller: &Caller) -> Reply {
     let (name, identifier) = (required("name")?, required("identifier")?);
     let user_id = wanted["user_id"].as_u64().filter(|id| account.agent(*id).is_some());
     let user_id = user_id.ok_or_else(|| invalid("user_id", "BlankValue", "User: cannot be blank"))?;
-    let identifier = identifier + &account.quirks.client_identifier_suffix;
-    is_free(account, &identifier, 0)?;
     let quirks = account.quirks.clone();
-    let client = Client {
+    is_free(account, &(identifier.clone() + &quirks.client_identifier_suffix), 0)?;
+    let asked = Client {
         id: account.fresh_id(),
-        name: quirks.client_name.unwrap_or(name),
+        name,
         identifier,
-        kind: quirks.client_kind.or(kind(&wanted)?).unwrap_or_else(|| "confidential".to_owned()),
+        kind: kind(&wanted)?.unwrap_or_else(|| "confidential".to_owned()),
         description: text("description").unwrap_or_default(),
         company: text("company").unwrap_or_default(),
         redirect_uri: uris(&wanted["redirect_uri"]).unwrap_or_default(),
         secret: secret.clone(),
-        user_id: quirks.client_user_id.unwrap_or(user_id),
+        user_id,
         allowed_scopes: None,
         created_at: now,
         updated_at: now,
         deleted_at: None,
     };
+    let made = made(asked.clone(), &quirks);
     account.ever_minted.push(secret);
-    account.log((caller.agent.id, now), "create", logged(&client, ""));
-    account.clients.insert(client.id, client.clone());
-    Ok(Answer::json(201, &with_secret(&url, &client)))
+    account.log((caller.agent.id, now), "create", logged(&made, ""));
+    account.clients.insert(made.id, made.clone());
+    Ok(Answer::json(201, &with_secret(&url, if quirks.answers_as_asked { &asked } else { &made })))
+}
+
+fn made(asked: Client, quirks: &Quirks) -> Client {
+    let quirks = quirks.clone();
+    Client {
+        name: quirks.client_name.unwrap_or(asked.name),
+        identifier: asked.identifier + &quirks.client_identifier_suffix,
+        kind: quirks.client_kind.unwrap_or(asked.kind),
+        user_id: quirks.client_user_id.unwrap_or(asked.user_id),
+        ..asked
+    }
 }
 
 fn is_free(account: &Account, identifier: &str, but: u64) -> Result<(), Answer> {

@@ -84,9 +84,16 @@ fn create(desk: &mut Desk<'_>, caller: &Caller) -> Reply {
         deleted_at: None,
         secret: secret.clone(),
     };
-    let mut shape = shape(account, &token, false);
+    let quirks = account.quirks.clone();
+    let made = ApiToken {
+        user_id: quirks.token_user_id.unwrap_or(token.user_id),
+        description: quirks.token_description.unwrap_or_else(|| token.description.clone()),
+        ..token.clone()
+    };
+    let mut shape = shape(account, if quirks.answers_as_asked { &token } else { &made }, false);
     shape["token"] = secret.clone().into();
     account.ever_minted.push(secret);
+    let token = made;
     account.log((caller.agent.id, now), "create", logged(token.id, ""));
     account.tokens.insert(token.id, token);
     Ok(Answer::json(201, &json!({"api_token": shape})))

@@ -110,13 +110,16 @@ impl Zendesk {
         Ok(())
     }
 
-    /// Whether a minted token logs `email` in.
-    pub async fn works(&self, email: &Email, secret: &MintedSecret) -> Result<bool, VendorError> {
-        let ask = Ask::get("works", ME);
-        let answer = self.attempt(&ask, basic(&email.0, secret.expose())?).await;
-        match answer {
-            Ok(answer) => Ok(parsed::<shapes::Me>(&answer)?.ourselves().is_some()),
-            Err(VendorError::Unauthorized { .. }) => Ok(false),
+    /// All API tokens of the account, as `email` sees them with a minted token; `None`: it does not log them in.
+    pub async fn list_api_tokens_with(
+        &self,
+        email: &Email,
+        secret: &MintedSecret,
+    ) -> Result<Option<Vec<ListedToken>>, VendorError> {
+        let ask = Ask::get("list_api_tokens_with", LIST);
+        match self.attempt(&ask, basic(&email.0, secret.expose())?).await {
+            Ok(answer) => parsed::<shapes::List>(&answer)?.whole().ok_or_else(malformed).map(Some),
+            Err(VendorError::Unauthorized { .. }) => Ok(None),
             Err(error) => Err(error),
         }
     }

@@ -173,11 +173,11 @@ async fn a_stranger_is_not_ourselves() {
 async fn a_minted_token_is_tried_as_basic_authentication() {
     let email = Email("me@example.com".to_owned());
     let secret = MintedSecret::new(SECRET.to_owned());
-    let user = r#"{"user":{"id":29,"email":"me@example.com"}}"#;
-    let stranger = r#"{"user":{"id":null}}"#;
-    for (status, body, works) in [(200, user, true), (200, stranger, false), (401, "", false)] {
+    let list = r#"{"api_tokens":[{"id":7,"user_id":29,"description":"x","active":true}]}"#;
+    for (status, body, seen) in [(200, list, Some(vec![CredentialId(7)])), (401, "", None)] {
         let (zendesk, log) = zendesk(oauth(), move |_| answer(status, &[], body));
-        assert_eq!(zendesk.works(&email, &secret).await, Ok(works));
+        let tokens = zendesk.list_api_tokens_with(&email, &secret).await.unwrap();
+        assert_eq!(tokens.map(|tokens| tokens.iter().map(|token| token.id).collect::<Vec<_>>()), seen);
         let log = log.lock().unwrap();
         let basic = log[0].header("authorization").strip_prefix("Basic ").unwrap();
         let plain = String::from_utf8(STANDARD.decode(basic).unwrap()).unwrap();
@@ -185,8 +185,10 @@ async fn a_minted_token_is_tried_as_basic_authentication() {
         assert!(log[0].parts.headers["authorization"].is_sensitive());
         assert_eq!(log.len(), 1, "our own login has no part in it");
     }
-    let (zendesk, _) = account(500, "");
-    assert!(zendesk.works(&email, &secret).await.is_err());
+    for (status, body) in [(500, ""), (200, r#"{"user":{"id":null}}"#), (403, "")] {
+        let (zendesk, _) = account(status, body);
+        assert!(zendesk.list_api_tokens_with(&email, &secret).await.is_err());
+    }
 }
 
 /// An account whose grants are numbered `t1`, `t2` and so on, and good for the `good` ones.

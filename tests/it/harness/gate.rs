@@ -18,8 +18,8 @@ pub(crate) struct Gate {
 
 #[derive(Clone)]
 enum Held {
-    /// Whoever reads the address that ends so.
-    Reading(String),
+    /// Whoever reads the address that ends so, once so many have passed.
+    Reading(String, usize),
     /// The first that writes to the address that ends so, or changes what is below it.
     Writing(String),
 }
@@ -27,7 +27,7 @@ enum Held {
 impl Held {
     fn is(&self, method: &Method, path: &str) -> bool {
         match self {
-            Self::Reading(end) => method == Method::GET && path.ends_with(end),
+            Self::Reading(end, _) => method == Method::GET && path.ends_with(end),
             Self::Writing(end) => {
                 (method == Method::POST && path.ends_with(end))
                     || (method == Method::PUT && path.contains(end))
@@ -39,7 +39,12 @@ impl Held {
 impl Gate {
     /// From now on, whoever reads the address that ends so waits until the gate is opened.
     pub(crate) fn hold(&self, path: String) {
-        *self.held.lock().unwrap() = Some(Held::Reading(path));
+        *self.held.lock().unwrap() = Some(Held::Reading(path, 0));
+    }
+
+    /// The same, and the first one passes.
+    pub(crate) fn hold_the_second_reading(&self, path: String) {
+        *self.held.lock().unwrap() = Some(Held::Reading(path, 1));
     }
 
     /// From now on the first that writes there waits before it arrives, and the others pass once it does.
@@ -68,10 +73,17 @@ async fn pass(State((gate, http)): State<(Gate, reqwest::Client)>, request: Requ
     let held = {
         let mut held = gate.held.lock().unwrap();
         let hit = held.as_ref().is_some_and(|held| held.is(request.method(), request.uri().path()));
-        if hit && matches!(*held, Some(Held::Writing(_))) {
-            *held = None;
+        match &mut *held {
+            Some(Held::Reading(_, passing @ 1..)) if hit => {
+                *passing -= 1;
+                false
+            }
+            Some(Held::Writing(_)) if hit => {
+                *held = None;
+                true
+            }
+            _ => hit,
         }
-        hit
     };
     if held {
         gate.waits.notify_one();

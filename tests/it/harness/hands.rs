@@ -139,14 +139,21 @@ impl House {
 
     /// The process dies while this call to a vendor is under way, after its effect; and it is started again.
     pub(crate) async fn dies_during(&mut self, vendor: &str, method: &str, path: &str) {
+        self.dies_during_another((vendor, method, path), 0).await;
+    }
+
+    /// The same, after so many such calls.
+    pub(crate) async fn dies_during_another(
+        &mut self,
+        (vendor, method, path): (&str, &str, &str),
+        after: usize,
+    ) {
         let before = self.calls(vendor, method, path);
-        self.fault(
-            json!({"vendor": vendor, "method": method, "path": path, "effect": "hang", "seconds": 60}),
-        )
-        .await;
+        let hang = json!({"vendor": vendor, "method": method, "path": path, "effect": "hang", "seconds": 60, "after": after});
+        self.fault(hang).await;
         let worker = self.worker.clone();
         let working = tokio::spawn(async move { while worker.step().await.unwrap() != Step::Idle {} });
-        while self.calls(vendor, method, path) == before {
+        while self.calls(vendor, method, path) <= before + after {
             assert!(!working.is_finished(), "{method} {path} is never called");
             tokio::task::yield_now().await;
         }
