@@ -85,7 +85,7 @@ fn oauth_token(end: &str) -> String {
 fn fetching(terms: &Terms, identifier: &str) -> String {
     format!(
         "read -rs SECRET && printf %s \"$SECRET\" | curl -sS {}/oauth/tokens -d grant_type=client_credentials \
-         -d client_id={identifier} -d 'scope={}' -d expires_in=1800 --data-urlencode client_secret@-",
+         -d client_id={identifier} --data-urlencode 'scope={}' -d expires_in=1800 --data-urlencode client_secret@-",
         terms.instance_url,
         terms.scopes.join(" ")
     )

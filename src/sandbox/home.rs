@@ -154,7 +154,7 @@ token_file = "slack.token"
     ];
     for (key, login) in logins {
         let offer = if key == "global" {
-            "kinds = [\"oauth_client\", \"oauth_token\", \"api_token\"]\nintegrations = true\nintegration_user = 9001"
+            "kinds = [\"oauth_client\", \"oauth_token\", \"api_token\"]\nintegrations = true\nintegration_user = 9003"
         } else {
             "kinds = [\"api_token\", \"oauth_token\"]"
         };

@@ -240,6 +240,8 @@ fn account(world: &World, key: &str, name: &str, creates_api_tokens: bool) -> Ac
     let mut agents = vec![
         agent(9001, "Integration bot", INTEGRATION.to_owned(), "admin"),
         agent(9002, "Zendesk Admin", format!("admin-{key}@example.com"), "admin"),
+        // Whom OAuth credentials act as, where that is configured: somebody else than who makes them.
+        agent(9003, "Systems bot", "systems-bot@example.com".to_owned(), "admin"),
     ];
     agents.extend(CAST.iter().map(|person| agent(9000 + person.id, person.name, person.email(), "agent")));
     let client = client(world, (8001, 9001), CLIENT);

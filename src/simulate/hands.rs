@@ -9,7 +9,7 @@ use serde_json::json;
 use super::facts::{Opened, Token};
 use super::history::Name;
 use super::scene::Scene;
-use super::watch::INTEGRATION;
+use super::watch::{ACTS_AS, INTEGRATION};
 use super::wish::Kind;
 use crate::sandbox::seed;
 use crate::sandbox::world::ApiToken;
@@ -51,7 +51,7 @@ impl Scene {
     /// An admin's own client, named as the process names them, with an access token that is in use.
     pub(super) fn makes_client_by_hand(&mut self, name: Name, ours: bool) {
         let Some(issue) = self.issues.get(&name).copied() else { return };
-        let (now, owner) = (self.now(), if ours { INTEGRATION } else { ADMIN });
+        let (now, owner) = (self.now(), if ours { ACTS_AS } else { ADMIN });
         let Some(account) = self.sandbox.world.zendesk.get_mut("global") else { return };
         let (id, used) = (account.fresh_id(), account.fresh_id());
         let identifier = format!("{}_{id}", seed::CLIENT);

@@ -20,6 +20,8 @@ use crate::sandbox::world::Bearer;
 
 /// Our own user at Zendesk.
 pub(super) const INTEGRATION: u64 = 9001;
+/// Whom OAuth credentials act as.
+pub(super) const ACTS_AS: u64 = 9003;
 
 /// What a lane has read since it last changed anything: what it decides on.
 #[derive(Debug, Clone, Default)]
@@ -147,7 +149,7 @@ impl Scene {
 
     async fn what_was_made(&mut self, place: Option<Place>, before: &Before) -> Result<(), Fault> {
         let is_new = |holding: &Holding| {
-            holding.owner == INTEGRATION
+            [INTEGRATION, ACTS_AS].contains(&holding.owner)
                 && !before.known.contains(&holding.token)
                 && !self.facts.foreign.contains(&holding.token)
         };

@@ -371,8 +371,8 @@ async fn scopes_that_are_missing_unknown_or_too_wide_are_faults_of_the_form() {
     house.no_oauth();
     house.leave().await;
 
-    let allowed = "integration_user = 9001\nsensitive_scopes = [\"write\"]";
-    let house = House::open_with(|config| *config = config.replace("integration_user = 9001", allowed)).await;
+    let allowed = "integration_user = 9003\nsensitive_scopes = [\"write\"]";
+    let house = House::open_with(|config| *config = config.replace("integration_user = 9003", allowed)).await;
     let iid = house.approved_form(&Form { scopes: "write", ..Form::oauth_client() }).await;
     assert_eq!((house.phase(iid).await.as_str(), house.clients().len()), ("active", 1));
     let other = house.approved_form(&Form { scopes: "impersonate", ..Form::oauth_client() }).await;

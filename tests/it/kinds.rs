@@ -72,13 +72,13 @@ async fn an_oauth_client_from_the_form_to_its_end() {
     - until 2026-12-31, end of the day (2027-01-01 00:00 UTC)
     - Business purpose: `Export solved tickets every night.`
 
-    Whoever holds this client can fetch access tokens that act as Zendesk user 9001. **Zendesk's API cannot limit a client to the scopes above: it can also fetch tokens for anything that user may do**, unless an admin sets its allowed scopes in Admin Center. Each token lives for less than 48 hours; all of them end with the client.
+    Whoever holds this client can fetch access tokens that act as Zendesk user 9003. **Zendesk's API cannot limit a client to the scopes above: it can also fetch tokens for anything that user may do**, unless an admin sets its allowed scopes in Admin Center. Each token lives for less than 48 hours; all of them end with the client.
     "#);
     house.manager_approves(iid).await;
     house.provisioner_approves(iid).await;
     has_exactly_one_client(&house, iid).await;
     let client = house.clients()[0].clone();
-    assert_eq!((&client["kind"], &client["user_id"]), (&json!("confidential"), &json!(9001)));
+    assert_eq!((&client["kind"], &client["user_id"]), (&json!("confidential"), &json!(9003)));
     assert_eq!(house.bearers(), Vec::<Value>::new(), "what proved that it works is gone");
     let message = house.messages("requester").await[0].clone();
     let text = house.message_text(&message).replace(client["identifier"].as_str().unwrap(), "countersign_…");
@@ -87,7 +87,7 @@ async fn an_oauth_client_from_the_form_to_its_end() {
     Your Zendesk OAuth client for Zendesk Global (http://sandbox/zendesk/global), as asked for in http://sandbox/gitlab/company/access-requests/-/issues/4:
     Its identifier is countersign_…, and this is its secret:
     [the secret]
-    read -rs SECRET && printf %s "$SECRET" | curl -sS http://sandbox/zendesk/global/oauth/tokens -d grant_type=client_credentials -d client_id=countersign_… -d 'scope=tickets:read' -d expires_in=1800 --data-urlencode client_secret@-
+    read -rs SECRET && printf %s "$SECRET" | curl -sS http://sandbox/zendesk/global/oauth/tokens -d grant_type=client_credentials -d client_id=countersign_… --data-urlencode 'scope=tickets:read' -d expires_in=1800 --data-urlencode client_secret@-
     This command asks for the secret and fetches an access token with what was approved; it works for half an hour, then fetch another. Send it as “Authorization: Bearer TOKEN”. The client works until 2026-12-31, end of the day (2027-01-01 00:00 UTC), and whatever it fetched ends with it. It cannot be shown again: keep it in a password manager, never in code or in an issue, and delete this message once you have stored it.
     "#);
 
@@ -152,6 +152,17 @@ async fn an_access_token_from_the_form_to_its_end() {
 }
 
 #[tokio::test]
+async fn the_command_of_the_message_fetches_a_token_with_all_that_was_approved() {
+    let house = House::open().await;
+    house.approved_form(&Form { scopes: "tickets:read users:read", ..Form::oauth_client() }).await;
+    let (status, grant) = house.fetches(&house.messages("requester").await[0]).await;
+    assert_eq!((status, &grant["scope"]), (200, &json!("tickets:read users:read")));
+    let token = grant["access_token"].as_str().unwrap();
+    assert_eq!((house.bears(token, "tickets").await, house.bears(token, "users/me").await), (200, 200));
+    house.leave().await;
+}
+
+#[tokio::test]
 async fn a_revoked_access_token_is_dead_at_once() {
     let house = House::open().await;
     let iid = house.approved_form(&Form::oauth_token()).await;
@@ -176,7 +187,7 @@ async fn an_integration_is_made_as_the_integration_bot_and_approvers_are_warned(
     house.manager_approves(iid).await;
     house.provisioner_approves(iid).await;
     has_exactly_one_client(&house, iid).await;
-    assert_eq!(house.clients()[0]["user_id"], 9001);
+    assert_eq!(house.clients()[0]["user_id"], 9003);
     house.leave().await;
 }
 

@@ -2,6 +2,7 @@
 
 use super::super::facts::{Minted, Opened, Token};
 use super::super::scene::Scene;
+use super::super::watch::{ACTS_AS, INTEGRATION};
 use super::super::wish::Kind;
 use super::Promise;
 
@@ -91,7 +92,7 @@ impl Scene {
     fn no_orphans(&mut self) {
         let known =
             |token: &Token| self.facts.minted.contains_key(token) || self.facts.foreign.contains(token);
-        let ours = self.holdings().into_iter().filter(|one| one.owner == super::super::watch::INTEGRATION);
+        let ours = self.holdings().into_iter().filter(|one| [INTEGRATION, ACTS_AS].contains(&one.owner));
         let orphans: Vec<u64> = ours.filter(|one| !known(&one.token)).map(|one| one.token.1).collect();
         if !orphans.is_empty() {
             self.breaks(Promise::One, format!("tokens {orphans:?} live, and belong to no request"));

@@ -1,5 +1,7 @@
 //! What stories of OAuth credentials need: Zendesk's books on clients and tokens, and a requester who uses them.
 
+use std::io::Write;
+
 use serde_json::{Value, json};
 
 use super::{Form, House, OWN_CLIENT};
@@ -49,26 +51,17 @@ impl House {
         blocks.iter().filter_map(literal).nth(1).unwrap_or_else(|| panic!("no command in {message}"))
     }
 
-    /// Does what the command of a message for an OAuth client does, with the secret of that message.
+    /// Runs the command of a message for an OAuth client in a shell, and gives it the secret of that message.
     pub(crate) async fn fetches(&self, message: &Value) -> (u16, Value) {
-        let command = Self::command_in(message);
-        let value = |name: &str| {
-            let rest = command.split(&format!("{name}=")).nth(1).unwrap();
-            rest.split([' ', '\'']).next().unwrap().to_owned()
-        };
-        let url = command.split(' ').find(|word| word.starts_with("http")).unwrap();
-        let secret = Self::secret_in(message);
-        let form = [
-            ("grant_type", value("grant_type")),
-            ("client_id", value("client_id")),
-            ("scope", value("scope")),
-            ("expires_in", value("expires_in")),
-            ("client_secret", secret),
-        ];
-        let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
-        let request = self.http.post(url).header("content-type", "application/x-www-form-urlencoded");
-        let answer = request.body(body).send().await.unwrap();
-        (answer.status().as_u16(), answer.json().await.unwrap())
+        let (command, secret) = (Self::command_in(message), Self::secret_in(message));
+        // The status as a last line: told to curl beside the command, which stays as it is.
+        std::fs::write(self.path(".curlrc"), "write-out = \"\\n%{http_code}\"\n").unwrap();
+        let mut shell = std::process::Command::new("bash");
+        shell.arg("-c").arg(&command).env("CURL_HOME", self.path("."));
+        // The sandbox answers in this process.
+        let said = tokio::task::spawn_blocking(move || answer_of(shell, &secret)).await.unwrap();
+        let (body, status) = said.rsplit_once('\n').unwrap_or_else(|| panic!("{command} says {said}"));
+        (status.parse().unwrap(), serde_json::from_str(body).unwrap())
     }
 
     /// What Zendesk Global answers to an access token.
@@ -100,4 +93,12 @@ impl House {
     pub(crate) fn all_calls(&self) -> usize {
         self.world()["calls"].as_array().unwrap().len()
     }
+}
+
+/// What a command says to this line of input.
+fn answer_of(mut command: std::process::Command, line: &str) -> String {
+    let (input, output) = (std::process::Stdio::piped(), std::process::Stdio::piped());
+    let mut running = command.stdin(input).stdout(output).spawn().expect("bash, with curl beside it");
+    writeln!(running.stdin.take().unwrap(), "{line}").unwrap();
+    String::from_utf8(running.wait_with_output().unwrap().stdout).unwrap()
 }

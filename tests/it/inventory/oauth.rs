@@ -44,10 +44,10 @@ async fn our_own_oauth_clients_and_tokens_are_ours_by_their_ids() {
     let client = messages.iter().find(|message| house.message_text(message).contains("OAuth client is here"));
     house.fetches(client.unwrap()).await;
     assert_snapshot!(house.oauth_table().await, @"
-    ours       OAuth client 10002      9001               not known  …ompany/access-requests/-/issues/4
-    ours       OAuth token  10008      9001               not known  of client 10002
-    ours       OAuth client 10005      9001               2026-12-01 …ompany/access-requests/-/issues/5
-    ours       OAuth token  10007      9001               2026-12-01 of client 10005
+    ours       OAuth client 10002      9003               not known  …ompany/access-requests/-/issues/4
+    ours       OAuth token  10008      9003               not known  of client 10002
+    ours       OAuth client 10005      9003               2026-12-01 …ompany/access-requests/-/issues/5
+    ours       OAuth token  10007      9003               2026-12-01 of client 10005
 
     API tokens: 2 of 256
     OAuth clients: 3
