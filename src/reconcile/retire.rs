@@ -48,6 +48,10 @@ pub enum RetireError {
     Vendor(#[from] VendorError),
 }
 
+/// What we use our own for.
+const OWN_LOGIN: &str =
+    "countersign itself logs in with it: its operator changes [instances.login] to OAuth.";
+
 /// An API token, whose it is, and how far its retirement is.
 #[derive(Debug, Clone)]
 pub struct Planned {
@@ -65,8 +69,7 @@ pub struct Planned {
 pub async fn plan(context: &Context, instance: &Instance) -> Result<Vec<Planned>, RetireError> {
     let mut lines: Vec<Line> = Vec::new();
     let mut tell = |line: &Line| {
-        let counts = line.kind == ListedKind::ApiToken && line.active == Some(true);
-        if counts && line.standing != Standing::OwnLogin {
+        if line.kind == ListedKind::ApiToken && line.active == Some(true) {
             lines.push(line.clone());
         }
     };
@@ -112,10 +115,16 @@ async fn one(
         None => None,
     };
     let fields = record.and_then(|record| record.issued.as_ref()).map(|terms| &terms.fields);
-    let purpose = fields.and_then(|fields| fields.get("purpose")).cloned();
+    let is_ours = line.standing == Standing::OwnLogin;
+    let purpose = if is_ours {
+        Some(OWN_LOGIN.to_owned())
+    } else {
+        fields.and_then(|fields| fields.get("purpose")).cloned()
+    };
     let asked = fields.and_then(|fields| fields.get("scopes")).filter(|scopes| !scopes.trim().is_empty());
     let scopes = match asked {
         Some(scopes) => scopes.split_whitespace().map(str::to_owned).collect(),
+        None if is_ours => vec!["read".to_owned(), "write".to_owned()],
         None => scopes_for(purpose.as_deref().unwrap_or(&line.name)),
     };
     let candidate = Candidate {

@@ -218,6 +218,7 @@ async fn t31_where_token_access_is_switched_off_inventory_and_campaign_say_so_an
     Of these: own login 2
           1 unreadable: a list could not be read; nothing is known of what is on it
     Could not be read: API tokens: access by API tokens is switched off for this account, so none of them works.
+    Zendesk's audit log tells of 1 creation and 0 ends of ours.
     Zendesk ends every API token on 2027-04-30, 150 days from now.
     The usage of a whole account has no public API; an admin sees it in the Admin Center, under
     Account > Usage > API: http://sandbox/zendesk/global/admin/
@@ -276,6 +277,32 @@ async fn t31_where_no_api_token_can_be_created_inventory_and_campaign_go_on_with
         assert_eq!(house.creations(), creations, "asked once, and never again");
         house.leave().await;
     }
+}
+
+#[tokio::test]
+async fn the_token_that_we_log_in_with_ends_as_well_and_is_in_the_campaign() {
+    let house = House::open().await;
+    let mut out = Vec::new();
+    tell_plan(&house.service().context, Some("Zendesk US Government"), &mut out).await.unwrap();
+    let plan = house.blotted(out);
+    assert_snapshot!(plan, @"
+    Zendesk US Government: 2 API tokens to move by 2027-04-30, 150 days from now
+
+      token:     8101 Integration bot's own login
+      owner:     not known: for the provisioners
+      made for:  no issue
+      last used: 2026-12-01 09:00 UTC
+      needs:     read write (a guess by its purpose)
+      moving:    not begun
+
+      token:     8102 Admin's own scripts
+      owner:     not known: for the provisioners
+      made for:  no issue
+      last used: never
+      needs:     not clear
+      moving:    not begun
+    ");
+    house.leave().await;
 }
 
 #[tokio::test]
