@@ -123,14 +123,15 @@ fn of_ours(deed: &Deed, known: &Known, now: Timestamp) -> Result<Deed, NotAllowe
 pub fn may_take_away(
     listed: &Listed,
     (known, pending): (Option<&Known>, bool),
-    (rules, ourselves): (Rules<'_>, ZendeskUserId),
+    (rules, ourselves): (Rules<'_>, &[ZendeskUserId]),
     now: Timestamp,
 ) -> Result<(), NotAllowed> {
     if pending {
         return Err(NotAllowed::Passing);
     }
     let orphan = judge(listed, known, rules, now).standing == Standing::Orphan;
-    if !orphan || listed.creator != Some(ourselves) || listed.kind == ListedKind::OauthToken {
+    let by_us = listed.creator.is_some_and(|creator| ourselves.contains(&creator));
+    if !orphan || !by_us || listed.kind == ListedKind::OauthToken {
         return Err(NotAllowed::NotOurOrphan);
     }
     let old = listed.created_at.is_some_and(|at| now.duration_since(at) >= YOUNGEST);
@@ -159,7 +160,7 @@ mod tests {
     fn taken(listed: &Listed, known: Option<&Known>, pending: bool) -> Result<(), NotAllowed> {
         let (standards, exceptions) = (standards(), exceptions());
         let rules = Rules { standards: &standards, exceptions: &exceptions };
-        may_take_away(listed, (known, pending), (rules, OURSELVES), time(NOW))
+        may_take_away(listed, (known, pending), (rules, &[OURSELVES]), time(NOW))
     }
 
     fn orphan() -> Listed {

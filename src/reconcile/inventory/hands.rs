@@ -17,8 +17,10 @@ use crate::domain::record::{Deed as Done, Record};
 use crate::domain::snapshot::OrderKind;
 use crate::reconcile::ask_brake;
 use crate::reconcile::context::Context;
+use crate::reconcile::take_away::delete_tokens;
 use crate::store::{Entry, MassEnding, NewOrder, StoreError};
 use crate::vendors::VendorError;
+use crate::vendors::error::ignoring_absence;
 use crate::vendors::zendesk::Zendesk;
 
 /// Which credential, why, and who says so.
@@ -200,13 +202,13 @@ async fn act(zendesk: &Zendesk, id: CredentialId, deed: &Deed, active: bool) -> 
         Deed::Reactivate => zendesk.reactivate_api_token(id).await,
         Deed::Delete => {
             if active {
-                zendesk.deactivate_api_token(id).await?;
+                ignoring_absence(zendesk.deactivate_api_token(id).await)?;
                 // Zendesk refuses to delete what is active, and a list proves that it no longer is.
                 if find(zendesk, ListedKind::ApiToken, id).await?.is_some_and(|token| token.active) {
                     return Ok(());
                 }
             }
-            zendesk.delete_api_token(id).await
+            ignoring_absence(zendesk.delete_api_token(id).await)
         }
     }
 }
@@ -255,7 +257,10 @@ pub async fn take_orphan_away(context: &Context, wanted: &Wanted<'_>, line: &Lin
     let ourselves = context.owner(&wanted.instance.key).await.ok_or(HandError::NotListed)??;
     let rules = Rules { standards: &before.standards, exceptions: &wanted.instance.exceptions };
     let known = (before.known.as_ref(), before.pending);
-    may_take_away(&before.listed, known, (rules, ourselves.id), context.now())?;
+    // A client belongs to whom it acts as, which need not be who we log in as.
+    let acts_as = wanted.instance.integration_user.filter(|_| line.kind == ListedKind::OauthClient);
+    let ours: Vec<_> = acts_as.into_iter().chain([ourselves.id]).collect();
+    may_take_away(&before.listed, known, (rules, &ours), context.now())?;
     let subject = super::held::subject(&wanted.instance.key, line.kind, wanted.credential);
     let cause = "it is an orphan of the inventory".to_owned();
     if !ask_brake(context, MassEnding { subject, cause }).await? {
@@ -278,32 +283,14 @@ async fn end(zendesk: &Zendesk, listed: &Listed) -> Result<bool, VendorError> {
         act(zendesk, id, &Deed::Delete, listed.active).await?;
         return Ok(find(zendesk, ListedKind::ApiToken, id).await?.is_none());
     }
-    zendesk.discard_client_secret(id).await?;
-    let mut empty = 0;
-    for _ in 0..TRIES {
-        let tokens = zendesk.list_access_tokens(Some(id)).await?;
-        if tokens.is_empty() {
-            empty += 1;
-            if empty == 2 {
-                break;
-            }
-            continue;
-        }
-        empty = 0;
-        for token in tokens {
-            zendesk.delete_access_token(token.id).await?;
-        }
-    }
-    if empty < 2 {
+    ignoring_absence(zendesk.discard_client_secret(id).await)?;
+    if !delete_tokens(zendesk, id, |_| ()).await? {
         return Ok(false);
     }
-    zendesk.delete_client(id).await?;
+    ignoring_absence(zendesk.delete_client(id).await)?;
     let no_tokens = zendesk.list_access_tokens(Some(id)).await?.is_empty();
     Ok(no_tokens && find(zendesk, ListedKind::OauthClient, id).await?.is_none())
 }
-
-/// Lists of a client's tokens, until two in a row are empty.
-const TRIES: usize = 6;
 
 async fn note(
     context: &Context,

@@ -6,6 +6,8 @@
 mod api_token;
 mod oauth;
 
+pub(super) use oauth::delete_tokens;
+
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 

@@ -69,7 +69,6 @@ async fn discard_secret(
     Ok(())
 }
 
-/// Deletes what the client fetched, until two lists in a row show nothing.
 async fn without_tokens(
     zendesk: &Zendesk,
     (attempt, client): (&mut Attempt, CredentialId),
@@ -77,6 +76,21 @@ async fn without_tokens(
     if planted::is(Bug::LeaveAccessTokens) {
         return Ok(true);
     }
+    let note = |token| {
+        attempt.touched = true;
+        if !attempt.tokens.contains(&token) {
+            attempt.tokens.push(token);
+        }
+    };
+    delete_tokens(zendesk, client, note).await
+}
+
+/// Deletes what a client fetched, until two lists in a row show nothing; each is noted before. Whether nothing is left.
+pub(in crate::reconcile) async fn delete_tokens(
+    zendesk: &Zendesk,
+    client: CredentialId,
+    mut note: impl FnMut(CredentialId),
+) -> Result<bool, VendorError> {
     let (mut empty, mut gone) = (0, Vec::new());
     for _ in 0..LISTS {
         let tokens = zendesk.list_access_tokens(Some(client)).await?;
@@ -90,10 +104,7 @@ async fn without_tokens(
             return Ok(false);
         }
         for token in left {
-            if !attempt.tokens.contains(&token) {
-                attempt.tokens.push(token);
-            }
-            attempt.touched = true;
+            note(token);
             match zendesk.delete_access_token(token).await {
                 Err(VendorError::NotFound { .. }) => gone.push(token),
                 deleted => deleted?,

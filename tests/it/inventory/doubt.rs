@@ -59,7 +59,7 @@ async fn an_exception_and_another_installations_client_are_no_orphans_by_their_i
         .client_made_for(("countersign_0123456789abcdef", "https://elsewhere.example/-/issues/1"), 9001)
         .await;
     let mine = house.url(house.approved().await).await;
-    house.client_made_for(("countersign_fedcba9876543210", &format!("{mine}9")), 9001).await;
+    house.client_made_for(("countersign_fedcba9876543210", &format!("{mine}9")), 9003).await;
     assert_eq!(house.standing_of_client("countersign_staging_login").await, "exception");
     assert_eq!(house.standing_of_client("countersign_0123456789abcdef").await, "foreign");
     assert_eq!(house.standing_of_client("countersign_fedcba9876543210").await, "orphan");

@@ -183,6 +183,36 @@ async fn only_orphans_of_our_own_user_are_taken_away_and_nothing_that_lives() {
     house.leave().await;
 }
 
+#[tokio::test]
+async fn an_orphan_client_of_whom_our_credentials_act_as_is_taken_away_with_what_it_fetched() {
+    let house = House::open().await;
+    let name = format!("{}9", house.url(house.approved().await).await);
+    let secret = house.client_made_for(("countersign_0123456789abcdef", &name), 9003).await;
+    for _ in 0..2 {
+        let grant = [
+            ("grant_type", "client_credentials"),
+            ("client_id", "countersign_0123456789abcdef"),
+            ("client_secret", &secret),
+            ("scope", "tickets:read"),
+            ("expires_in", "172000"),
+        ];
+        let url = format!("{}/oauth/tokens", house.sandbox.zendesk_url("global"));
+        let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(grant).finish();
+        let request = house.http.post(url).header("content-type", "application/x-www-form-urlencoded");
+        assert!(request.body(body).send().await.unwrap().status().is_success());
+    }
+    house.clock.advance(SignedDuration::from_hours(2));
+    assert_eq!(house.bearers().len(), 2);
+    house.control("lists", json!({"instance": "global", "lag_seconds": 60})).await;
+    assert_ne!(house.take_orphans().await, ExitStatus::Done, "the list still shows what is gone");
+    assert_eq!(house.bearers(), Vec::<Value>::new());
+    house.clock.advance(SignedDuration::from_mins(2));
+    house.control("lists", json!({"instance": "global", "lag_seconds": 0})).await;
+    assert_eq!(house.take_orphans().await, ExitStatus::Done);
+    house.no_oauth();
+    house.leave().await;
+}
+
 impl House {
     /// The issue's own credential lives, whatever else does.
     async fn has_exactly_one_of_ours(&self, iid: i64) {

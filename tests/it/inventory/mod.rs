@@ -79,8 +79,8 @@ impl House {
         self.client_made_for((identifier, name), 9002).await;
     }
 
-    /// The same, with this user of the account as its owner.
-    pub(crate) async fn client_made_for(&self, (identifier, name): (&str, &str), user: i64) {
+    /// The same, with this user of the account as its owner; its secret.
+    pub(crate) async fn client_made_for(&self, (identifier, name): (&str, &str), user: i64) -> String {
         let admin = &self.cast["instances"][0];
         let text = |name: &str| admin[name].as_str().unwrap().to_owned();
         let url = format!("{}/api/v2/oauth/clients", text("url"));
@@ -89,6 +89,8 @@ impl House {
         let request = self.http.post(url).json(&json!({ "client": client }));
         let answer = request.basic_auth(login, Some(text("admin_api_token"))).send().await.unwrap();
         assert!(answer.status().is_success());
+        let made: Value = answer.json().await.unwrap();
+        made["client"]["secret"].as_str().unwrap().to_owned()
     }
 
     /// An admin changes a token by hand.
@@ -154,6 +156,7 @@ async fn every_credential_is_listed_for_what_it_is() {
           4 never_used: never used, as Zendesk says
           6 idle: unused for 20 days or more; Zendesk ends API tokens after 30
           2 outside: created outside the process, by Zendesk's audit log
+    Zendesk's audit log tells of 1 creation and 0 ends of ours.
     Zendesk's audit log: create of apitoken 10008 by user 9002, 2026-12-01
     Zendesk's audit log: create of apitoken 10004 by user 9002, 2026-12-01
     Zendesk ends every API token on 2027-04-30, 129 days from now.
@@ -192,7 +195,7 @@ async fn the_same_as_json_is_one_document_with_the_sums_of_each_instance() {
     {"instance":"global","kind":"api_token","id":8102,"standing":"foreign","exception":null,"findings":["foreign","never_used","idle"],"name":"Admin's own scripts","identifier":null,"client":null,"creator":9002,"creator_name":"Zendesk Admin","active":true,"created_at":"2026-09-02T09:00:00Z","last_use":"never","idle_days":90,"ends_at":null,"issue":null,"holder":null,"expected":null,"deleted_from":null,"given_name":null},
     {"instance":"global","kind":"api_token","id":10002,"standing":"ours","exception":null,"findings":[],"name":"http://sandbox/gitlab/company/access-requests/-/issues/4","identifier":null,"client":null,"creator":9001,"creator_name":"Integration bot","active":true,"created_at":"2026-12-01T09:01:30Z","last_use":{"at":"2026-12-01T09:01:30Z"},"idle_days":0,"ends_at":"2027-01-01T00:00:00Z","issue":"http://sandbox/gitlab/company/access-requests/-/issues/4","holder":101,"expected":"live","deleted_from":null,"given_name":null},
     {"instance":"global","kind":"oauth_client","id":8001,"standing":"own_login","exception":null,"findings":[],"name":"countersign","identifier":"countersign","client":null,"creator":9001,"creator_name":null,"active":true,"created_at":"2026-09-02T09:00:00Z","last_use":{"at":"2026-12-01T09:01:30Z"},"idle_days":0,"ends_at":null,"issue":null,"holder":null,"expected":null,"deleted_from":null,"given_name":null},
-    {"instance":"global","kind":"oauth_token","id":10001,"standing":"own_login","exception":null,"findings":[],"name":"","identifier":null,"client":8001,"creator":9001,"creator_name":null,"active":true,"created_at":"2026-12-01T09:00:30Z","last_use":{"at":"2026-12-01T09:01:30Z"},"idle_days":0,"ends_at":"2026-12-01T09:30:30Z","issue":null,"holder":null,"expected":null,"deleted_from":null,"given_name":null}],"summary":{"api_token_limit":256,"api_tokens_end_on":"2027-04-30","audit_log":"whole","days_left":150,"findings":{"foreign":2,"idle":2,"never_used":2},"listed":{"api_token":3,"oauth_client":1,"oauth_token":1},"outside":[],"standings":{"foreign":2,"ours":1,"own_login":2},"unreadable":[],"usage":{"admin_center":"http://sandbox/zendesk/global/admin/","public_api":false}}}]}
+    {"instance":"global","kind":"oauth_token","id":10001,"standing":"own_login","exception":null,"findings":[],"name":"","identifier":null,"client":8001,"creator":9001,"creator_name":null,"active":true,"created_at":"2026-12-01T09:00:30Z","last_use":{"at":"2026-12-01T09:01:30Z"},"idle_days":0,"ends_at":"2026-12-01T09:30:30Z","issue":null,"holder":null,"expected":null,"deleted_from":null,"given_name":null}],"summary":{"api_token_limit":256,"api_tokens_end_on":"2027-04-30","audit_log":"whole","days_left":150,"findings":{"foreign":2,"idle":2,"never_used":2},"listed":{"api_token":3,"oauth_client":1,"oauth_token":1},"of_ours":{"created":1,"ended":0,"not_told":[]},"outside":[],"standings":{"foreign":2,"ours":1,"own_login":2},"unreadable":[],"usage":{"admin_center":"http://sandbox/zendesk/global/admin/","public_api":false}}}]}
     "#);
     house.leave().await;
 }
