@@ -57,7 +57,7 @@ impl Writes for Json<'_> {
         let limit = of.summary.tokens_of_limit().map(|(_, limit)| limit);
         self.value(&json!({
             "listed": of.summary.listed, "standings": of.summary.standings, "findings": of.summary.findings,
-            "unreadable": of.summary.unreadable, "audit_log": of.summary.audit_log, "outside": of.summary.outside, "api_token_limit": limit,
+            "unreadable": of.summary.unreadable, "audit_log": of.summary.audit_log, "of_ours": of.summary.of_ours, "outside": of.summary.outside, "api_token_limit": limit,
             "api_tokens_end_on": LAST_DAY, "days_left": days_left(of.at),
             "usage": {"public_api": false, "admin_center": of.usage()},
         }))?;

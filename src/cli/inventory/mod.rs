@@ -25,8 +25,8 @@ const AUDIT_LOG: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// Arguments of `inventory`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// Only this instance, by its key in the configuration; otherwise all.
-    #[arg(long, value_name = "KEY")]
+    /// Only this instance, by its key or name in the configuration; otherwise all.
+    #[arg(long, value_name = "NAME")]
     instance: Option<String>,
     /// How to write it.
     #[arg(long, value_enum, default_value_t = Format::Table)]
@@ -146,7 +146,12 @@ pub async fn report(
         for list in &summary.unreadable {
             say(format_args!("{}: {} could not be read: {}", instance.key, list.what, list.why));
         }
-        let _ = writer.summary(Sums { instance, summary: &summary, at });
+        let sums = Sums { instance, summary: &summary, at };
+        if wish.format == Format::Csv {
+            // A file of lines has no place for them.
+            say(format_args!("{}:\n{}", instance.name, table::words_of(sums)));
+        }
+        let _ = writer.summary(sums);
         summaries.push(summary);
     }
     let _ = writer.end();
@@ -165,13 +170,17 @@ pub fn ended(summaries: &[Summary], fail_on: &[Finding]) -> ExitStatus {
     }
 }
 
-/// The instance of that key, or all.
-pub(super) fn chosen<'a>(context: &'a Context, key: Option<&str>) -> Result<Vec<&'a Instance>, Failure> {
+/// The instance of that key or name, or all.
+pub(super) fn chosen<'a>(context: &'a Context, wanted: Option<&str>) -> Result<Vec<&'a Instance>, Failure> {
     let all = &context.policy().instances;
-    let chosen: Vec<&Instance> = all.iter().filter(|one| key.is_none_or(|key| key == one.key)).collect();
+    let is_it = |one: &&Instance| wanted.is_none_or(|wanted| wanted == one.key || wanted == one.name);
+    let chosen: Vec<&Instance> = all.iter().filter(is_it).collect();
     if chosen.is_empty() {
-        let keys: Vec<&str> = all.iter().map(|one| one.key.as_str()).collect();
-        return Err(Failure::usage(format!("no instance has that key; there is {}", keys.join(", "))));
+        let known: Vec<String> = all.iter().map(|one| format!("{} ({})", one.key, one.name)).collect();
+        return Err(Failure::usage(format!(
+            "no instance has that key or name; there is {}",
+            known.join(", ")
+        )));
     }
     Ok(chosen)
 }

@@ -20,6 +20,14 @@ pub(super) struct Table<'w> {
     out: &'w mut (dyn Write + Send),
 }
 
+/// The sums alone.
+pub(super) fn words_of(sums: Sums<'_>) -> String {
+    let mut text = Vec::new();
+    // A vector takes everything.
+    let _ = Table::new(&mut text).summary(sums);
+    String::from_utf8_lossy(&text).trim().to_owned()
+}
+
 impl<'w> Table<'w> {
     pub(super) fn new(out: &'w mut (dyn Write + Send)) -> Self {
         Self { out }
@@ -116,6 +124,19 @@ impl Table<'_> {
                 self.out,
                 "This plan has no audit log: who created what outside the process is not told."
             )?;
+        }
+        if summary.audit_log == AuditLogRead::Whole {
+            let of_ours = &summary.of_ours;
+            writeln!(
+                self.out,
+                "Zendesk's audit log tells of {} and {} of ours.",
+                counted(of_ours.created, "creation"),
+                counted(of_ours.ended, "end")
+            )?;
+            if !of_ours.not_told.is_empty() {
+                let ids: Vec<String> = of_ours.not_told.iter().map(ToString::to_string).collect();
+                writeln!(self.out, "It does not tell that we made {}.", ids.join(", "))?;
+            }
         }
         for line in &summary.outside {
             let who = line.actor.map_or("somebody".to_owned(), |actor| format!("user {actor}"));

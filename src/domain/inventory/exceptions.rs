@@ -56,15 +56,23 @@ pub enum Excuse {
 
 /// Whether one of `exceptions` covers it: by the name, and for clients also by the identifier.
 pub fn excuse(exceptions: &[Exception], listed: &Listed) -> Excuse {
-    let fits = |exception: &&Exception| {
-        matches(&exception.pattern, &listed.name)
-            || listed.identifier.as_deref().is_some_and(|identifier| matches(&exception.pattern, identifier))
-    };
-    let mut by_name = exceptions.iter().filter(fits).peekable();
+    let mut by_name = exceptions.iter().filter(|exception| fits(exception, listed)).peekable();
     if by_name.peek().is_none() {
         return Excuse::No;
     }
     let by_creator =
         |exception: &&Exception| listed.creator.is_some_and(|creator| exception.creators.contains(&creator));
     by_name.find(by_creator).map_or(Excuse::OnlyByName, |exception| Excuse::Yes(exception.purpose))
+}
+
+/// Who may have made what is named so. Of an OAuth client the list shows whom it acts as, which whoever makes it
+/// chooses; who really made it only Zendesk's audit log tells.
+pub fn who_may_make(exceptions: &[Exception], listed: &Listed) -> Vec<ZendeskUserId> {
+    let fitting = exceptions.iter().filter(|exception| fits(exception, listed));
+    fitting.flat_map(|exception| exception.creators.iter().copied()).collect()
+}
+
+fn fits(exception: &Exception, listed: &Listed) -> bool {
+    let fits = |text: &str| matches(&exception.pattern, text);
+    fits(&listed.name) || listed.identifier.as_deref().is_some_and(fits)
 }

@@ -20,7 +20,7 @@ use serde::Serialize;
 
 use super::ids::{CredentialId, Email, ZendeskUserId};
 use super::observed;
-pub use exceptions::{Exception, ExceptionUse};
+pub use exceptions::{Exception, ExceptionUse, who_may_make};
 pub use judge::{Judgement, Rules, judge};
 pub use known::{Expected, Known};
 pub use line::Line;

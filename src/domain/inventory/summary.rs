@@ -28,6 +28,8 @@ pub struct Summary {
     pub tokens_switched_off: bool,
     /// How far Zendesk's own audit log was read.
     pub audit_log: AuditLogRead,
+    /// What it tells of what we did.
+    pub of_ours: OfOurs,
     /// What it tells that we did not do; the first fifty.
     pub outside: Vec<Outside>,
 }
@@ -43,6 +45,17 @@ pub enum AuditLogRead {
     NotInPlan,
     /// To its end.
     Whole,
+}
+
+/// What Zendesk's audit log tells of credentials of the ledger, matched by their ids.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct OfOurs {
+    /// Creations.
+    pub created: usize,
+    /// Deletions of what was to end.
+    pub ended: usize,
+    /// API tokens that the ledger calls live and handed over in that time, of whose creation it tells nothing.
+    pub not_told: Vec<CredentialId>,
 }
 
 /// Something that Zendesk's audit log tells and that did not happen through us.

@@ -114,7 +114,7 @@ async fn run(context: &Context, instance: &Instance) -> Result<(Value, Entry), S
     let document = json!({
         "listed": summary.listed, "standings": summary.standings, "findings": summary.findings,
         "unreadable": summary.unreadable, "differences": gathered.differences, "and_more": gathered.more,
-        "outside": summary.outside, "audit_log": summary.audit_log, "new_foreign": new, "foreign": foreign, "differs": differs,
+        "outside": summary.outside, "audit_log": summary.audit_log, "of_ours": summary.of_ours, "new_foreign": new, "foreign": foreign, "differs": differs,
     });
     if differs {
         let found: Vec<String> = summary

@@ -17,6 +17,9 @@ use crate::store::StoreError;
 /// Late looks for what was not found go on for an hour; twice that is on the safe side.
 const LATE_LOOKS: SignedDuration = SignedDuration::from_hours(2);
 
+/// What is younger may not be in Zendesk's audit log yet.
+const LATE: SignedDuration = SignedDuration::from_hours(1);
+
 type Place = (ListedKind, CredentialId);
 
 pub(super) struct Ledger {
@@ -125,6 +128,17 @@ impl Ledger {
     pub(super) fn unseen(&self, kind: ListedKind) -> Vec<Known> {
         let unseen = self.live.iter().filter(|place| place.0 == kind && !self.seen.contains(place));
         unseen.filter_map(|place| self.known.get(place)).filter(|known| known.is_live()).cloned().collect()
+    }
+
+    /// The API tokens that live and were handed over since then, but for these and for those of the last hour, of which
+    /// a log may not tell yet.
+    pub(super) fn handed_over(&self, since: Timestamp, but: &BTreeSet<CredentialId>) -> Vec<CredentialId> {
+        let lately = |at: Timestamp| at >= since && self.at.duration_since(at) >= LATE;
+        let tokens =
+            self.known.values().filter(|known| known.kind == ListedKind::ApiToken && known.is_live());
+        let untold =
+            tokens.filter(|known| known.delivered_at.is_some_and(lately) && !but.contains(&known.credential));
+        untold.map(|known| known.credential).collect()
     }
 
     /// The issues of what lives.

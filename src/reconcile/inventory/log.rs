@@ -1,7 +1,7 @@
 //! Zendesk's own audit log, where the plan has it: who created and deleted credentials, matched with the ledger by id.
 //!
 //! The label of an entry need not carry a token's name, so that only ids count. A plan without the log answers 403,
-//! which is no finding.
+//! which is no finding. An OAuth client that an exception covers by whom it acts as is outside if somebody else made it.
 
 use std::collections::BTreeSet;
 
@@ -26,7 +26,7 @@ impl Taking<'_> {
     /// by the ledger, are findings.
     pub(super) async fn audit_log(&mut self, zendesk: &Zendesk, since: Timestamp) -> Result<(), StoreError> {
         let query = AuditQuery { source_type: None, from: since, until: self.context.now() };
-        let (mut after, mut seen) = (None, BTreeSet::new());
+        let (mut after, mut seen, mut made) = (None, BTreeSet::new(), BTreeSet::new());
         for _ in 0..MOST_PAGES {
             let page = match zendesk.audit_log(query, after.as_ref()).await {
                 Ok(page) => page,
@@ -43,14 +43,20 @@ impl Taking<'_> {
                 self.ledger.catch_up(self.context).await?;
             }
             for line in page.items {
-                if seen.insert(line.id) && self.is_outside(&line) {
+                if !seen.insert(line.id) {
+                    continue;
+                }
+                if self.is_outside(&line) {
                     self.summary.found(Finding::Outside);
                     self.tell_outside(line);
+                } else if let Some(credential) = self.match_ours(&line) {
+                    made.insert(credential);
                 }
             }
             after = page.next;
             if after.is_none() {
                 self.summary.audit_log = AuditLogRead::Whole;
+                self.summary.of_ours.not_told = self.ledger.handed_over(since, &made);
                 return Ok(());
             }
         }
@@ -64,12 +70,27 @@ impl Taking<'_> {
         let known = self.ledger.find(kind, id);
         match line.action.as_str() {
             "create" => {
-                let accounted = known.is_some() || self.accounted.contains(&(kind, id));
-                !accounted && !self.ledger.may_have_made(kind, line.created_at)
+                let excused = match self.accounted.get(&(kind, id)) {
+                    Some(Some(makers)) => line.actor.is_none_or(|actor| makers.contains(&actor)),
+                    accounted => accounted.is_some(),
+                };
+                known.is_none() && !excused && !self.ledger.may_have_made(kind, line.created_at)
             }
             "destroy" => known.is_some_and(Known::is_live),
             _ => false,
         }
+    }
+
+    /// Counts what was made or ended by us; the API token that was made, if it is one.
+    fn match_ours(&mut self, line: &AuditLine) -> Option<CredentialId> {
+        let (kind, id) = (kind(line)?, CredentialId(line.source_id?));
+        self.ledger.find(kind, id)?;
+        match line.action.as_str() {
+            "create" => self.summary.of_ours.created += 1,
+            "destroy" => self.summary.of_ours.ended += 1,
+            _ => return None,
+        }
+        (kind == ListedKind::ApiToken && line.action == "create").then_some(id)
     }
 
     fn tell_outside(&mut self, line: AuditLine) {

@@ -13,16 +13,16 @@ mod log;
 mod oauth;
 mod trace;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
 use super::context::Context;
 
-use crate::domain::ids::{CredentialId, IssueKey};
+use crate::domain::ids::{CredentialId, IssueKey, ZendeskUserId};
 use crate::domain::inventory::{
     Exception, Finding, Judgement, Known, Line, Listed, ListedKind, Rules, Standards, Standing, Summary,
-    judge,
+    judge, who_may_make,
 };
 use crate::domain::policy::Instance;
 use crate::store::StoreError;
@@ -51,8 +51,8 @@ struct Taking<'a> {
     standards: Standards,
     /// Live by the ledger, and their issue is gone.
     issues_gone: BTreeSet<IssueKey>,
-    /// In the ledger, exceptions, and what we log in with.
-    accounted: BTreeSet<(ListedKind, CredentialId)>,
+    /// In the ledger, exceptions, and what we log in with; and who may have made it, where that is limited.
+    accounted: BTreeMap<(ListedKind, CredentialId), Option<Vec<ZendeskUserId>>>,
     summary: Summary,
     tell: Sink<'a>,
 }
@@ -71,7 +71,7 @@ pub async fn take(
         ledger: Ledger::read(context, &instance.key).await?,
         standards: standards(context, instance).await?,
         issues_gone: BTreeSet::new(),
-        accounted: BTreeSet::new(),
+        accounted: BTreeMap::new(),
         summary: Summary::default(),
         tell,
     };
@@ -161,7 +161,9 @@ impl Taking<'_> {
         let accounted =
             known.is_some() || matches!(judgement.standing, Standing::Exception | Standing::OwnLogin);
         if accounted {
-            self.accounted.insert((listed.kind, listed.id));
+            let excused = judgement.standing == Standing::Exception;
+            let makers = excused.then(|| who_may_make(self.exceptions(), &listed));
+            self.accounted.insert((listed.kind, listed.id), makers);
         }
         let mut line = Line::of(&self.instance.key, listed, known.as_ref(), judgement.clone());
         if let Some(finding) = also {

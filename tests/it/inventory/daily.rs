@@ -6,8 +6,10 @@ use countersign::reconcile::inventory::{Leaked, Owned, Trace, daily, told};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
+use countersign::cli::inventory::Format;
+
 use super::with_exceptions;
-use crate::harness::{House, says};
+use crate::harness::{Form, House, says};
 
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 
@@ -86,6 +88,45 @@ async fn zendesks_audit_log_tells_of_creations_that_are_not_ours() {
     let (document, _) = house.next_inventory().await;
     assert_eq!((&document["audit_log"], &document["outside"]), (&json!("not_in_plan"), &json!([])));
     assert_eq!(document["unreadable"], json!([]), "a plan without it is no fault");
+    house.leave().await;
+}
+
+/// An OAuth client's owner is whom it acts as, and whoever makes it says so: only the log tells who that was.
+#[tokio::test]
+async fn t42_an_exceptions_client_that_another_made_in_its_owners_name_is_outside() {
+    let house = House::open_with(|config| {
+        let pattern =
+            "\n[[instances.exceptions]]\nfor = \"script\"\npattern = \"Team sync\"\ncreators = [9001]\n";
+        let place = config.find("\n[[instances]]\nkey = \"us-government\"").unwrap();
+        config.insert_str(place, pattern);
+    })
+    .await;
+    house.client_made_for(("team_sync", "Team sync"), 9001).await;
+    assert_eq!(house.standing("Team sync").await.0, "exception", "by all that the list shows");
+    let (document, _) = house.next_inventory().await;
+    let outside = document["outside"].as_array().unwrap();
+    assert_eq!(outside.len(), 1, "{document:#}");
+    assert_eq!((&outside[0]["source_type"], &outside[0]["actor"]), (&json!("oauth_client"), &json!(9002)));
+    assert_eq!(document["differs"], true);
+    house.leave().await;
+}
+
+#[tokio::test]
+async fn zendesks_audit_log_is_matched_with_what_we_made_and_ended() {
+    let house = House::open().await;
+    let (iid, _) = (house.approved().await, house.approved_form(&Form::oauth_client()).await);
+    house.next_inventory().await;
+    let (document, _) = house.next_inventory().await;
+    assert_eq!(document["of_ours"]["created"], 0, "those were told yesterday: {document:#}");
+    house.orders(iid, countersign::domain::snapshot::OrderKind::Revoke).await;
+    house.quirk(json!({"logs_nothing": true})).await;
+    let quiet = house.approved().await;
+    let (text, _) = house.inventory(Format::Table).await;
+    assert!(text.contains("Zendesk's audit log tells of 2 creations and 1 end of ours.\n"), "{text}");
+    house.clock.advance(SignedDuration::from_hours(2));
+    let (text, _) = house.inventory(Format::Table).await;
+    let untold = house.tokens(quiet).await[0]["id"].to_string();
+    assert!(text.contains(&format!("It does not tell that we made {untold}.\n")), "{text}");
     house.leave().await;
 }
 
