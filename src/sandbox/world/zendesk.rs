@@ -35,6 +35,7 @@ pub(crate) struct Account {
 /// What Zendesk's documents leave open, and what users have reported; all of it may be set while the world runs.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an oddity of its own")]
 pub(crate) struct Quirks {
     /// Deleting a client ends its tokens. Not documented; here they live on unless this is set.
     pub(crate) deleting_a_client_ends_its_tokens: bool,
