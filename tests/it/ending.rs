@@ -238,6 +238,33 @@ async fn t20_a_refusal_to_deactivate_or_delete_is_never_given_up() {
 }
 
 #[tokio::test]
+async fn t20_a_refusal_is_answered_with_a_few_tries_on_the_first_day_and_one_a_day_from_then_on() {
+    let house = House::open().await;
+    let iid = house.approved().await;
+    house.fault(at_tokens("PUT", "status:403")).await;
+    the_end_comes(&house).await;
+    let tries = || house.calls("zendesk", "PUT", "api_tokens/");
+    for _ in 0..24 * 60 {
+        house.later(SignedDuration::from_mins(1)).await;
+    }
+    assert!((8..=14).contains(&tries()), "on the first day: {}", tries());
+    for _ in 0..2 {
+        house.later(DAY).await;
+    }
+    let before = tries();
+    for _ in 0..20 * 24 {
+        house.later(SignedDuration::from_hours(1)).await;
+    }
+    assert!((19..=21).contains(&(tries() - before)), "in twenty days: {}", tries() - before);
+    assert_eq!(house.phase(iid).await, "ending", "it is never given up");
+    house.heal().await;
+    house.later(DAY).await;
+    assert_eq!(house.phase(iid).await, "ended");
+    house.all_is_dead().await;
+    house.leave().await;
+}
+
+#[tokio::test]
 async fn an_ending_that_is_due_goes_ahead_while_gitlab_is_down() {
     for effect in ["status:503", "status:404", "drop_request"] {
         let house = House::open().await;
