@@ -553,6 +553,22 @@ async fn an_api_token_is_switched_off_on_its_day_and_deleted_a_week_later() {
 }
 
 #[tokio::test]
+async fn where_nothing_is_configured_an_api_token_is_deleted_a_week_after_its_end() {
+    let house = House::open_with(|config| *config = config.replace("delete_after_days = 0\n", "")).await;
+    assert!(!std::fs::read_to_string(house.path("countersign.toml")).unwrap().contains("delete_after_days"));
+    let iid = house.approved().await;
+    let secret = House::secret_in(&house.messages("requester").await[0]);
+    until(&house, "2027-01-01T00:00:00Z").await;
+    assert!(!house.works(&secret).await);
+    says(&house.comment(iid).await, "It stays so and is deleted on 2027-01-08 00:00 UTC");
+    until(&house, "2027-01-07T23:59:59Z").await;
+    assert_eq!((house.phase(iid).await.as_str(), house.tokens(iid).await.len()), ("ending", 1));
+    until(&house, "2027-01-08T00:00:00Z").await;
+    assert_eq!((house.phase(iid).await.as_str(), house.tokens(iid).await.len()), ("ended", 0));
+    house.leave().await;
+}
+
+#[tokio::test]
 async fn a_client_that_no_list_shows_and_whose_secret_can_be_renewed_is_alive_until_it_is_deleted() {
     let house = House::open().await;
     let iid = house.approved_form(&Form::oauth_client()).await;
