@@ -497,6 +497,37 @@ async fn t23_a_mistake_that_would_end_everything_is_stopped_by_the_brake() {
 }
 
 #[tokio::test]
+async fn t23_more_than_five_at_once_are_held_back_where_any_share_may_end() {
+    let house = House::open_with(|config| config.push_str("\n[ending]\nbrake_percent = 100\n")).await;
+    let mut issues = several(&house, 4).await;
+    for _ in 0..3 {
+        let form = Form { remove_on: "2027-03-31", ..Form::default() };
+        let iid = house.opens("colleague", &form.text()).await;
+        house.settle().await;
+        house.manager_approves(iid).await;
+        house.provisioner_approves(iid).await;
+        issues.push(iid);
+    }
+    assert_eq!(house.alive().len(), 7);
+    house.directory_says(101, "active = false\n");
+    house.directory_says(105, "active = false\n");
+    house.later(DAY).await;
+    house.later(DAY * 3).await;
+    assert_eq!(
+        (house.in_phase(&issues, "ended").await, house.in_phase(&issues, "active").await),
+        (5, 2),
+        "all seven may end by their share, and no more than five by their number"
+    );
+    let store = house.service().context.store().clone();
+    assert_eq!((store.held_endings().await.unwrap().len(), house.alive().len()), (2, 2));
+    let applied = house.chain("brake.applied").await;
+    assert_eq!((applied.len(), &applied[0]["most"], &applied[0]["percent"]), (1, &json!(5), &json!(100)));
+    house.later(DAY).await;
+    assert_eq!(house.alive().len(), 2, "time lets nothing go on");
+    house.leave().await;
+}
+
+#[tokio::test]
 async fn t23_the_brake_holds_no_end_date_back_and_lets_go_when_they_come_back() {
     let house = House::open().await;
     let issues = several(&house, 3).await;
