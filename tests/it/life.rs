@@ -305,6 +305,22 @@ async fn a_group_that_cannot_be_read_delays_nothing_and_its_members_are_told_lat
 }
 
 #[tokio::test]
+async fn a_manager_who_left_is_named_although_nobody_can_be_told_yet() {
+    let house = House::open_with(a_group_provisions).await;
+    let iid = provisioned_by_the_group(&house).await;
+    house.control("people/102", json!({"state": "blocked"})).await;
+    house
+        .fault(
+            json!({"vendor": "gitlab", "path": "groups/company/members", "effect": "status:500", "times": 0}),
+        )
+        .await;
+    house.later(DAY).await;
+    says(&next(&house, iid).await, "**@kim, who approved it as the manager, seems to have left.**");
+    house.heal().await;
+    house.leave().await;
+}
+
+#[tokio::test]
 async fn whoever_comes_back_in_time_keeps_it() {
     let house = House::open().await;
     let iid = house.approved().await;
