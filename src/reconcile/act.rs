@@ -317,3 +317,40 @@ fn name(action: &Action) -> &'static str {
         Action::TakeAway { .. } => "take_away",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::testing::{attempt, time};
+
+    /// How long each of so many failures in a row waits.
+    fn waits(count: usize, after: Option<SignedDuration>) -> Vec<SignedDuration> {
+        let now = time("2027-01-01T00:00:00Z");
+        let mut attempt = attempt(1, AttemptState::TakingAway { why: TakeAwayReason::Ending });
+        let wait = |_| {
+            put_off(&mut attempt, now, after);
+            attempt.not_before.unwrap().duration_since(now)
+        };
+        (0..count).map(wait).collect()
+    }
+
+    #[test]
+    fn a_wait_begins_with_half_a_minute_is_doubled_and_never_longer_than_a_day() {
+        let seconds: Vec<i64> = waits(15, None).iter().map(SignedDuration::as_secs).collect();
+        let doubled = (0..12).map(|power| 30 << power);
+        assert_eq!(seconds, doubled.chain([86_400; 3]).collect::<Vec<i64>>());
+        assert_eq!(waits(5000, None).last(), Some(&LONGEST_WAIT), "however often it fails");
+    }
+
+    #[test]
+    fn the_vendors_own_wait_comes_first_but_for_no_second_and_for_more_than_a_day() {
+        let first = |seconds: i64| waits(2, Some(SignedDuration::from_secs(seconds)))[..].to_vec();
+        assert_eq!(first(90), [90, 180].map(SignedDuration::from_secs));
+        assert_eq!(first(0), [1, 2].map(SignedDuration::from_secs), "nobody is asked without any wait");
+        assert_eq!(
+            first(200_000),
+            [LONGEST_WAIT; 2],
+            "an ending is tried once a day, whatever the vendor says"
+        );
+    }
+}

@@ -30,8 +30,9 @@ pub(super) async fn find(context: &Context, snapshot: &mut Snapshot) {
             presence(context, snapshot, requester),
             presence(context, snapshot, manager),
         );
-        snapshot.people = Some(People { requester, manager });
-        if ![requester, manager].iter().all(Presence::is_here) {
+        let people = People { requester, manager };
+        snapshot.people = Some(people);
+        if !is_everybody_here(people) {
             let issued = record.issued.as_ref().and_then(|terms| context.policy.instance(&terms.instance));
             snapshot.group_provisioners = group_provisioners(context, snapshot, issued).await;
         }
@@ -45,6 +46,10 @@ pub(super) async fn find(context: &Context, snapshot: &mut Snapshot) {
     if matches!(snapshot.issue, IssueView::Seen(_)) && !is_undecided(snapshot) {
         snapshot.parties.names = names(context, snapshot).await;
     }
+}
+
+fn is_everybody_here(people: People) -> bool {
+    people.requester.is_here() && people.manager.is_here()
 }
 
 /// Who is told besides those of the list. A group that cannot be read is asked for again with a later look.
@@ -111,7 +116,9 @@ async fn names(context: &Context, snapshot: &Snapshot) -> BTreeMap<UserId, Strin
         snapshot.events.iter().any(|event| event.label.is_some() && event.label == revoke.map(|pin| pin.id));
     let of_the_holder = |notice: &Notice| matches!(notice.about, About::ByHand { .. } | About::Ended);
     let told = !snapshot.orders.is_empty() || record.notices.iter().any(of_the_holder);
-    if labelled || told || !record.leavers.is_empty() {
+    // Seen to have left by this very look: the comment names them before the record does.
+    let leaving = snapshot.people.is_some_and(|people| !is_everybody_here(people));
+    if labelled || told || leaving || !record.leavers.is_empty() {
         people.push(record.author);
         people.extend(people_behind(record).map(|(_, manager)| manager));
         let instance = context.policy.instance(&terms.instance);

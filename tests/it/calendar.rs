@@ -45,6 +45,9 @@ async fn fetched(house: &House, address: &str) -> (String, String) {
     assert_eq!(answer.status(), StatusCode::OK);
     assert_eq!(answer.headers()["content-type"], "text/calendar; charset=utf-8");
     assert_eq!(answer.headers()["cache-control"], "private, max-age=3600");
+    // The address is the key: it is told to no site that is linked to, and to no search engine.
+    assert_eq!(answer.headers()["referrer-policy"], "no-referrer");
+    assert_eq!(answer.headers()["x-robots-tag"], "noindex");
     let etag = answer.headers()["etag"].to_str().unwrap().to_owned();
     (answer.text().await.unwrap(), etag)
 }

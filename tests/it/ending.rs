@@ -159,6 +159,71 @@ async fn t22_a_deletion_that_answers_204_and_does_nothing_is_seen_through() {
 }
 
 #[tokio::test]
+async fn t22_a_deactivation_that_answers_200_and_does_nothing_is_asked_for_until_it_is_seen() {
+    for days in [0, 7] {
+        let grace = format!("delete_after_days = {days}");
+        let house =
+            House::open_with(|config| *config = config.replace("delete_after_days = 0", &grace)).await;
+        let iid = house.approved().await;
+        let secret = House::secret_in(&house.messages("requester").await[0]);
+        house.quirk(json!({"false_api_token_deactivations": 3})).await;
+        the_end_comes(&house).await;
+        assert!(house.works(&secret).await, "whatever Zendesk answered");
+        assert_eq!(house.phase(iid).await, "ending");
+        says(&house.comment(iid).await, "Zendesk has not let go of it in 1 tries");
+        assert_eq!(house.calls("zendesk", "DELETE", "api_tokens"), 0, "never deleted while active");
+        assert!(house.entries(iid, "credential.switched_off").await.is_empty());
+        for _ in 0..5 {
+            house.later(SignedDuration::from_mins(1)).await;
+        }
+        assert!(!house.works(&secret).await);
+        assert_eq!(house.calls("zendesk", "PUT", "api_tokens/"), 4);
+        house.later(DAY * days).await;
+        assert_eq!(house.phase(iid).await, "ended");
+        house.all_is_dead().await;
+        house.leave().await;
+    }
+}
+
+#[tokio::test]
+async fn t22_a_deletion_that_answers_204_and_leaves_the_token_there_is_asked_for_until_it_is_seen() {
+    let house = House::open().await;
+    let iid = house.approved().await;
+    let secret = House::secret_in(&house.messages("requester").await[0]);
+    house.quirk(json!({"false_api_token_deletions": 2})).await;
+    the_end_comes(&house).await;
+    assert!(!house.works(&secret).await, "it was switched off first");
+    assert_eq!((house.phase(iid).await.as_str(), house.tokens(iid).await.len()), ("ending", 1));
+    for _ in 0..5 {
+        house.later(SignedDuration::from_mins(1)).await;
+    }
+    assert_eq!((house.phase(iid).await.as_str(), house.tokens(iid).await.len()), ("ended", 0));
+    assert_eq!(house.calls("zendesk", "DELETE", "api_tokens/"), 3);
+    house.leave().await;
+}
+
+#[tokio::test]
+async fn t22_an_unlisted_token_that_works_on_after_a_204_is_not_called_gone() {
+    let house = House::open().await;
+    house.control("lists", json!({"instance": "global", "lag_seconds": 480})).await;
+    let iid = house.approved().await;
+    let secret = House::secret_in(&house.messages("requester").await[0]);
+    // Too young to be listed, and neither the switching off nor the deletion does what it answers.
+    house.quirk(json!({"false_api_token_deactivations": 3, "false_api_token_deletions": 3})).await;
+    house.orders(iid, OrderKind::Revoke).await;
+    assert_eq!(house.last_token_calls(3), ["GET 200", "PUT 200", "DELETE 204"]);
+    assert!(house.works(&secret).await, "whatever Zendesk answered");
+    assert_eq!(house.phase(iid).await, "ending");
+    for _ in 0..40 {
+        house.later(SignedDuration::from_mins(1)).await;
+    }
+    assert!(!house.works(&secret).await);
+    assert_eq!(house.phase(iid).await, "ended");
+    house.all_is_dead().await;
+    house.leave().await;
+}
+
+#[tokio::test]
 async fn t19_a_token_deleted_by_hand_ends_as_found_gone() {
     let house = House::open().await;
     let iid = house.approved().await;
@@ -236,6 +301,33 @@ async fn t20_a_refusal_to_deactivate_or_delete_is_never_given_up() {
         house.all_is_dead().await;
         house.leave().await;
     }
+}
+
+#[tokio::test]
+async fn t20_a_refusal_is_answered_with_a_few_tries_on_the_first_day_and_one_a_day_from_then_on() {
+    let house = House::open().await;
+    let iid = house.approved().await;
+    house.fault(at_tokens("PUT", "status:403")).await;
+    the_end_comes(&house).await;
+    let tries = || house.calls("zendesk", "PUT", "api_tokens/");
+    for _ in 0..24 * 60 {
+        house.later(SignedDuration::from_mins(1)).await;
+    }
+    assert!((8..=14).contains(&tries()), "on the first day: {}", tries());
+    for _ in 0..2 {
+        house.later(DAY).await;
+    }
+    let before = tries();
+    for _ in 0..20 * 24 {
+        house.later(SignedDuration::from_hours(1)).await;
+    }
+    assert!((19..=21).contains(&(tries() - before)), "in twenty days: {}", tries() - before);
+    assert_eq!(house.phase(iid).await, "ending", "it is never given up");
+    house.heal().await;
+    house.later(DAY).await;
+    assert_eq!(house.phase(iid).await, "ended");
+    house.all_is_dead().await;
+    house.leave().await;
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::harness::database::{Database, sql_on};
 use crate::harness::{House, says};
@@ -202,6 +202,23 @@ pub(super) fn unpacked(archive: &Path) -> std::collections::BTreeMap<String, Str
     files
 }
 
+/// Each approval tells who gets the credential and who manages them, with the entry that says so.
+fn as_the_directory_said(content: &BTreeMap<String, String>) {
+    let read: Vec<Value> = content
+        .iter()
+        .filter(|(name, _)| name.ends_with("/directory.json"))
+        .map(|(_, text)| serde_json::from_str(text).unwrap())
+        .collect();
+    assert_eq!(read.len(), 2, "one for each approval");
+    for one in read {
+        assert_eq!((&one["beneficiary"], &one["manager"]["id"]), (&json!(101), &json!(102)), "{one:#}");
+        let authority = &one["manager"]["authority"];
+        says(&authority["source"].as_str().unwrap(), "directory.toml");
+        let entry = authority["value"].as_str().unwrap();
+        says(&entry, "gitlab_id = 101\nmanager = 102\n");
+    }
+}
+
 #[tokio::test]
 async fn an_archive_of_a_request_tells_its_whole_life_and_proves_it() {
     let (house, iid) = eventful().await;
@@ -248,6 +265,7 @@ async fn an_archive_of_a_request_tells_its_whole_life_and_proves_it() {
     assert_eq!(approval["digest"], digest.as_str());
     assert_eq!(of("form.md"), crate::harness::Form::default().text());
     says(&of("label-events.json"), "\"actor\": 102");
+    as_the_directory_said(&content);
     says(&content["end.json"], "credential.gone");
     let facts = content["README.txt"]
         .split("WHAT IS IN HERE")

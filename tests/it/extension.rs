@@ -97,8 +97,26 @@ async fn t21_an_old_end_date_leaves_the_newer_credential_alone() {
     assert_eq!((house.phase(first).await.as_str(), house.phase(second).await.as_str()), ("ended", "active"));
     assert_eq!(house.alive().len(), 1);
     assert!(house.works(&newer).await);
-    house.orders(first, OrderKind::Revoke).await;
-    assert!(house.works(&newer).await, "nor does revoking the earlier one");
+    house.leave().await;
+}
+
+#[tokio::test]
+async fn t21_revoking_the_earlier_one_while_both_work_leaves_the_newer_one_alone() {
+    let house = House::open().await;
+    let first = house.approved().await;
+    let older = House::secret_in(&house.messages("requester").await[0]);
+    let second = house.extends(&longer(), "#4").await;
+    house.both_sign(second).await;
+    let newer = House::secret_in(&house.messages("requester").await[0]);
+    assert!(house.works(&older).await && house.works(&newer).await, "both work while people change over");
+    house.labels("requester", first, "revoke").await;
+    house.settle().await;
+    assert_eq!((house.phase(first).await.as_str(), house.phase(second).await.as_str()), ("ended", "active"));
+    assert_eq!((house.works(&older).await, house.works(&newer).await), (false, true));
+    let named = |token: &serde_json::Value| token["description"].clone();
+    assert_eq!(house.alive().iter().map(named).collect::<Vec<_>>(), [json!(house.url(second).await)]);
+    house.later(DAY).await;
+    assert!(house.works(&newer).await, "nor does it go later");
     house.leave().await;
 }
 

@@ -40,6 +40,24 @@ async fn an_incomplete_form_is_closed_with_everything_that_is_missing() {
 }
 
 #[tokio::test]
+async fn a_kind_that_the_instance_does_not_offer_is_a_fault_and_the_kinds_it_offers_are_named() {
+    let house = House::open().await;
+    let form = Form { instance: "Zendesk US Government", ..Form::oauth_client() };
+    let iid = house.approved_form(&form).await;
+    assert_eq!(house.phase(iid).await, "incomplete");
+    says(
+        &house.comment(iid).await,
+        "- **Kind of credential** says `OAuth client`; expected: `one of: API token, OAuth access token`\n\n",
+    );
+    house.refused_nothing_made(iid).await;
+    let mended = Form { instance: form.instance, ..Form::oauth_token() };
+    house.changes("requester", iid, json!({"description": mended.text()})).await;
+    house.settle().await;
+    assert_eq!(house.phase(iid).await, "awaiting_manager", "an access token is offered there");
+    house.leave().await;
+}
+
+#[tokio::test]
 async fn a_form_that_is_mended_and_reopened_goes_on() {
     let house = House::open().await;
     let iid = house.opens("requester", &Form { purpose: "", ..Form::default() }.text()).await;

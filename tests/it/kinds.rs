@@ -374,6 +374,32 @@ async fn t22_a_deletion_that_says_done_and_does_nothing_is_asked_for_until_it_is
 }
 
 #[tokio::test]
+async fn t22_a_client_that_is_there_after_a_204_is_deleted_again_until_no_list_shows_it() {
+    for form in [Form::oauth_client(), Form::oauth_token()] {
+        let house = House::open().await;
+        let iid = house.approved_form(&form).await;
+        let message = house.messages("requester").await[0].clone();
+        let bearer = if form.kind == "OAuth client" {
+            house.fetches(&message).await.1["access_token"].as_str().unwrap().to_owned()
+        } else {
+            House::secret_in(&message)
+        };
+        house.quirk(json!({"false_client_deletions": 2})).await;
+        house.orders(iid, OrderKind::Revoke).await;
+        assert_eq!((house.phase(iid).await.as_str(), house.clients().len()), ("ending", 1));
+        assert_eq!(house.bears(&bearer, "tickets").await, 401, "what it fetched went first");
+        if form.kind == "OAuth client" {
+            assert_eq!(house.fetches(&message).await.0, 401, "and its secret before that");
+        }
+        minutes_pass(&house, 5).await;
+        assert_eq!(house.phase(iid).await, "ended", "{}", form.kind);
+        assert_eq!(house.calls("zendesk", "DELETE", "oauth/clients/"), 3);
+        house.no_oauth();
+        house.leave().await;
+    }
+}
+
+#[tokio::test]
 async fn t20_a_token_that_will_not_go_is_never_given_up() {
     let house = House::open().await;
     let iid = house.approved_form(&Form::oauth_token()).await;
@@ -556,6 +582,22 @@ async fn an_api_token_is_switched_off_on_its_day_and_deleted_a_week_later() {
     );
     until(&house, "2027-01-07T23:59:00Z").await;
     assert_eq!(house.phase(iid).await, "ending");
+    until(&house, "2027-01-08T00:00:00Z").await;
+    assert_eq!((house.phase(iid).await.as_str(), house.tokens(iid).await.len()), ("ended", 0));
+    house.leave().await;
+}
+
+#[tokio::test]
+async fn where_nothing_is_configured_an_api_token_is_deleted_a_week_after_its_end() {
+    let house = House::open_with(|config| *config = config.replace("delete_after_days = 0\n", "")).await;
+    assert!(!std::fs::read_to_string(house.path("countersign.toml")).unwrap().contains("delete_after_days"));
+    let iid = house.approved().await;
+    let secret = House::secret_in(&house.messages("requester").await[0]);
+    until(&house, "2027-01-01T00:00:00Z").await;
+    assert!(!house.works(&secret).await);
+    says(&house.comment(iid).await, "It stays so and is deleted on 2027-01-08 00:00 UTC");
+    until(&house, "2027-01-07T23:59:59Z").await;
+    assert_eq!((house.phase(iid).await.as_str(), house.tokens(iid).await.len()), ("ending", 1));
     until(&house, "2027-01-08T00:00:00Z").await;
     assert_eq!((house.phase(iid).await.as_str(), house.tokens(iid).await.len()), ("ended", 0));
     house.leave().await;

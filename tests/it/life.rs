@@ -305,6 +305,22 @@ async fn a_group_that_cannot_be_read_delays_nothing_and_its_members_are_told_lat
 }
 
 #[tokio::test]
+async fn a_manager_who_left_is_named_although_nobody_can_be_told_yet() {
+    let house = House::open_with(a_group_provisions).await;
+    let iid = provisioned_by_the_group(&house).await;
+    house.control("people/102", json!({"state": "blocked"})).await;
+    house
+        .fault(
+            json!({"vendor": "gitlab", "path": "groups/company/members", "effect": "status:500", "times": 0}),
+        )
+        .await;
+    house.later(DAY).await;
+    says(&next(&house, iid).await, "**@kim, who approved it as the manager, seems to have left.**");
+    house.heal().await;
+    house.leave().await;
+}
+
+#[tokio::test]
 async fn whoever_comes_back_in_time_keeps_it() {
     let house = House::open().await;
     let iid = house.approved().await;
@@ -320,14 +336,71 @@ async fn whoever_comes_back_in_time_keeps_it() {
 }
 
 #[tokio::test]
+async fn whoever_is_blocked_in_gitlab_and_does_not_come_back_loses_it_after_three_days() {
+    let house = House::open().await;
+    let iid = house.approved().await;
+    house.control("people/101", json!({"state": "blocked"})).await;
+    house.later(DAY).await;
+    let told = house.messages("provisioner").await;
+    assert_eq!(told.len(), 1);
+    let message = house.message_text(&told[0]);
+    says(&message, "the person who has it seems to have left");
+    says(&message, "Their GitLab account is blocked or deactivated (seen 2026-12-02 09:01 UTC).");
+    says(&message, "It is taken away on 2026-12-05 09:01 UTC, unless that changes before.");
+    house.later(DAY * 3 - SignedDuration::from_secs(1)).await;
+    house.has_exactly_one(iid).await;
+    house.later(SignedDuration::from_secs(1)).await;
+    house.all_is_dead().await;
+    assert_eq!((house.phase(iid).await.as_str(), house.messages("provisioner").await.len()), ("ended", 1));
+    says(&house.comment(iid).await, "The person who had it has left.");
+    house.leave().await;
+}
+
+#[tokio::test]
+async fn a_manager_who_is_blocked_in_gitlab_is_waited_for_a_month_and_the_provisioner_told() {
+    let house = House::open().await;
+    let iid = house.approved_form(&Form { remove_on: "2027-03-31", ..Form::default() }).await;
+    house.control("people/102", json!({"state": "blocked"})).await;
+    house.later(DAY).await;
+    says(&next(&house, iid).await, "**@kim, who approved it as the manager, seems to have left.**");
+    let told = house.messages("provisioner").await;
+    assert_eq!(told.len(), 1);
+    says(&house.message_text(&told[0]), "Their GitLab account is blocked or deactivated");
+    house.later(DAY * 30 - SignedDuration::from_secs(1)).await;
+    house.has_exactly_one(iid).await;
+    house.later(SignedDuration::from_secs(1)).await;
+    house.all_is_dead().await;
+    assert_eq!((house.phase(iid).await.as_str(), house.messages("provisioner").await.len()), ("ended", 1));
+    says(
+        &house.comment(iid).await,
+        "The manager who had approved it has left, and nobody had it approved anew.",
+    );
+    house.leave().await;
+}
+
+#[tokio::test]
 async fn a_manager_who_left_is_waited_for_a_month() {
     let house = House::open().await;
     let iid = house.approved_form(&Form { remove_on: "2027-03-31", ..Form::default() }).await;
     house.directory_says(102, "active = false\n");
     house.later(DAY).await;
     says(&next(&house, iid).await, "**@kim, who approved it as the manager, seems to have left.**");
+    let told = house.messages("provisioner").await;
+    assert_eq!(told.len(), 1);
+    assert_snapshot!(house.message_text(&told[0]), @"
+    notification: Zendesk API token for Zendesk Global: the manager who approved it seems to have left. Request: http://sandbox/gitlab/company/access-requests/-/issues/4
+    The directory says that they have left (seen 2026-12-02 09:01 UTC).
+    It is taken away on 2027-01-01 09:01 UTC, unless that changes before.
+    If that is a mistake, have the directory or the account corrected.
+    To have it taken away now, put the label revoke on the issue.
+    Zendesk API token for Zendesk Global: the manager who approved it seems to have left. Request: http://sandbox/gitlab/company/access-requests/-/issues/4
+    The directory says that they have left (seen 2026-12-02 09:01 UTC).
+    It is taken away on 2027-01-01 09:01 UTC, unless that changes before.
+    If that is a mistake, have the directory or the account corrected.
+    To have it taken away now, put the label revoke on the issue.
+    ");
     house.later(DAY * 29).await;
-    assert_eq!(house.alive().len(), 1);
+    assert_eq!((house.alive().len(), house.messages("provisioner").await.len()), (1, 1));
     house.later(DAY).await;
     house.all_is_dead().await;
     says(
@@ -436,6 +509,37 @@ async fn t23_a_mistake_that_would_end_everything_is_stopped_by_the_brake() {
     let kinds: Vec<String> =
         store.entries_from(1).await.unwrap().into_iter().map(|entry| entry.kind).collect();
     assert_eq!(kinds.iter().filter(|kind| *kind == "brake.applied").count(), 1);
+    house.leave().await;
+}
+
+#[tokio::test]
+async fn t23_more_than_five_at_once_are_held_back_where_any_share_may_end() {
+    let house = House::open_with(|config| config.push_str("\n[ending]\nbrake_percent = 100\n")).await;
+    let mut issues = several(&house, 4).await;
+    for _ in 0..3 {
+        let form = Form { remove_on: "2027-03-31", ..Form::default() };
+        let iid = house.opens("colleague", &form.text()).await;
+        house.settle().await;
+        house.manager_approves(iid).await;
+        house.provisioner_approves(iid).await;
+        issues.push(iid);
+    }
+    assert_eq!(house.alive().len(), 7);
+    house.directory_says(101, "active = false\n");
+    house.directory_says(105, "active = false\n");
+    house.later(DAY).await;
+    house.later(DAY * 3).await;
+    assert_eq!(
+        (house.in_phase(&issues, "ended").await, house.in_phase(&issues, "active").await),
+        (5, 2),
+        "all seven may end by their share, and no more than five by their number"
+    );
+    let store = house.service().context.store().clone();
+    assert_eq!((store.held_endings().await.unwrap().len(), house.alive().len()), (2, 2));
+    let applied = house.chain("brake.applied").await;
+    assert_eq!((applied.len(), &applied[0]["most"], &applied[0]["percent"]), (1, &json!(5), &json!(100)));
+    house.later(DAY).await;
+    assert_eq!(house.alive().len(), 2, "time lets nothing go on");
     house.leave().await;
 }
 

@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::harness::{Form, Gate, House, at_sending, says};
 
 impl House {
-    async fn pauses(&self) {
+    pub(crate) async fn pauses(&self) {
         self.pauses_unseen().await;
         self.settle().await;
     }
@@ -40,7 +40,7 @@ impl House {
         self.settle().await;
     }
 
-    async fn resumes(&self) {
+    pub(crate) async fn resumes(&self) {
         assert!(resume(self.service().context.store(), "oda").await.unwrap());
         self.settle().await;
     }

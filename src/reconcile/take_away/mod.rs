@@ -85,13 +85,13 @@ pub(super) async fn take_away(work: &mut Work<'_>, number: u32) -> Result<bool, 
     Ok(true)
 }
 
-/// Before everybody else: what a vendor's budget still allows is for endings.
 /// When another one may be made. Zendesk gave no token a moment ago, and would not now: that is not three attempts.
 fn next_attempt(attempt: &Attempt, now: Timestamp) -> Option<Timestamp> {
     let refused = attempt.state == AttemptState::TakingAway { why: TakeAwayReason::NoToken };
     refused.then(|| now.saturating_add(AFTER_NO_TOKEN).unwrap_or(now))
 }
 
+/// Before everybody else: what a vendor's budget still allows is for endings.
 async fn end(context: &Context, attempt: &mut Attempt, now: Timestamp) -> Result<Outcome, VendorError> {
     Box::pin(gate::first(end_by_steps(context, attempt, now))).await
 }

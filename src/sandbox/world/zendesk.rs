@@ -41,6 +41,12 @@ pub(crate) struct Quirks {
     pub(crate) deleting_a_client_ends_its_tokens: bool,
     /// So many deletions of an access token answer 204 and do nothing.
     pub(crate) false_deletions: u32,
+    /// So many deactivations of an API token answer 200 and do nothing.
+    pub(crate) false_api_token_deactivations: u32,
+    /// So many deletions of an API token, be it active or not, answer 204 and do nothing.
+    pub(crate) false_api_token_deletions: u32,
+    /// So many deletions of an OAuth client answer 204 and do nothing.
+    pub(crate) false_client_deletions: u32,
     /// OAuth clients are on no list; each is still there under its own address, and works.
     pub(crate) lists_no_clients: bool,
     /// Pages hold half of what they could.

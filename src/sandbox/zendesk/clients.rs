@@ -186,6 +186,11 @@ fn generate(desk: &mut Desk<'_>, caller: &Caller, id: &str) -> Reply {
 fn delete(desk: &mut Desk<'_>, caller: &Caller, id: &str) -> Reply {
     let now = desk.world.now();
     let account = desk.account()?;
+    find(account, id)?;
+    if account.quirks.false_client_deletions > 0 {
+        account.quirks.false_client_deletions -= 1;
+        return Ok(Answer::empty());
+    }
     let client = find(account, id)?;
     client.deleted_at = Some(now);
     let client = client.clone();

@@ -116,6 +116,12 @@ fn change(desk: &mut Desk<'_>, caller: &Caller, id: &str) -> Reply {
     let now = desk.world.now();
     let changes = desk.call.value("api_token").cloned().unwrap_or_default();
     let account = desk.account()?;
+    let mut unchanged = find(account, id)?.clone();
+    if changes["active"] == false && account.quirks.false_api_token_deactivations > 0 {
+        account.quirks.false_api_token_deactivations -= 1;
+        unchanged.active = false;
+        return Ok(Answer::ok(&json!({"api_token": shape(account, &unchanged, false)})));
+    }
     let token = find(account, id)?;
     token.active = changes["active"].as_bool().unwrap_or(token.active);
     if let Some(description) = changes["description"].as_str() {
@@ -132,6 +138,11 @@ fn change(desk: &mut Desk<'_>, caller: &Caller, id: &str) -> Reply {
 fn delete(desk: &mut Desk<'_>, caller: &Caller, id: &str) -> Reply {
     let now = desk.world.now();
     let account = desk.account()?;
+    find(account, id)?;
+    if account.quirks.false_api_token_deletions > 0 {
+        account.quirks.false_api_token_deletions -= 1;
+        return Ok(Answer::empty());
+    }
     let token = find(account, id)?;
     if token.active {
         return Err(invalid("An active API token cannot be deleted"));
@@ -201,6 +212,26 @@ mod tests {
             stage.sandbox.world().lock().unwrap().dump()["zendesk"]["global"]["ever_minted"],
             json!([secret])
         );
+    }
+
+    #[tokio::test]
+    async fn an_answer_may_say_done_of_what_was_not_done() {
+        let stage = Stage::set().await;
+        let (path, secret) = mint(&stage).await;
+        let quirks = json!({"false_api_token_deactivations": 1, "false_api_token_deletions": 1});
+        stage.control("world", json!({"zendesk": {"global": {"quirks": quirks}}})).await;
+        let off = json!({"api_token": {"active": false}});
+        let works = async || {
+            let me = ("GET", "users/me");
+            call(&stage, ("kim@example.com", &secret), me, Value::Null).await.status == 200
+        };
+        let seen = admin(&stage, ("PUT", &path), off.clone()).await;
+        assert_eq!((seen.status, &seen.body["api_token"]["active"]), (200, &json!(false)));
+        assert_eq!(admin(&stage, ("DELETE", &path), Value::Null).await.status, 204);
+        assert!(works().await && listed(&stage, &path).await, "a status proves nothing");
+        admin(&stage, ("PUT", &path), off).await;
+        assert_eq!(admin(&stage, ("DELETE", &path), Value::Null).await.status, 204);
+        assert!(!works().await && !listed(&stage, &path).await);
     }
 
     #[tokio::test]

@@ -43,6 +43,18 @@ impl House {
         Ok((text, summaries))
     }
 
+    /// The end of the audit chain, and every request with its attempts.
+    async fn own_books(&self) -> Vec<String> {
+        let store = self.service().context.store();
+        let head = store.head().await.unwrap();
+        let mut books = vec![format!("{} {}", head.seq, head.hash)];
+        for request in store.requests().await.unwrap() {
+            books.push(format!("{request:?}"));
+            books.push(format!("{:?}", store.attempts(request.key).await.unwrap()));
+        }
+        books
+    }
+
     /// The lines of the inventory, by their name.
     pub(crate) async fn lines(&self) -> Vec<Value> {
         let (text, _) = self.inventory(Format::Json).await;
@@ -262,7 +274,10 @@ async fn taking_the_inventory_changes_nothing_and_costs_one_list_of_tokens() {
         })
     };
     let (lists, written) = (house.calls("zendesk", "GET", "api_tokens"), writes());
+    let ours = house.own_books().await;
     let (_, summaries) = house.inventory(Format::Json).await;
+    assert_eq!(house.own_books().await, ours, "nor is anything written down of it");
+    assert!(house.service().context.store().last_inventory("global").await.unwrap().is_none());
     assert_eq!(house.calls("zendesk", "GET", "api_tokens") - lists, 1);
     assert_eq!(writes(), written);
     assert_eq!(house.world()["zendesk"]["global"]["tokens"], before["zendesk"]["global"]["tokens"]);

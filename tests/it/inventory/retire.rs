@@ -7,7 +7,7 @@ use insta::assert_snapshot;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-use crate::harness::{Gate, House, says};
+use crate::harness::{Form, Gate, House, says};
 
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 
@@ -43,6 +43,15 @@ impl House {
             issue["description"].as_str().is_some_and(|text| text.contains("countersign retire:"))
         });
         ours.cloned().collect()
+    }
+
+    /// Who the campaign's issue about a token of this name is for.
+    fn assignees_of(&self, name: &str) -> Value {
+        let about =
+            |issue: &Value| issue["description"].as_str().unwrap().contains(&format!("named `{name}"));
+        let issues: Vec<Value> = self.campaign().into_iter().filter(about).collect();
+        assert_eq!(issues.len(), 1, "{name}: {issues:#?}");
+        issues[0]["assignee_ids"].clone()
     }
 }
 
@@ -127,6 +136,37 @@ async fn every_token_gets_one_issue_for_its_owner_and_is_followed_to_its_end() {
     ");
     let closed = house.campaign().into_iter().filter(|issue| issue["closed"] == true).count();
     assert_eq!(closed, 1, "the token is gone, so its issue is closed");
+    house.leave().await;
+}
+
+#[tokio::test]
+async fn a_token_made_by_hand_is_for_whoever_has_its_creators_address_in_the_directory() {
+    let house = House::open().await;
+    house.made_by_hand("export for the dashboard").await;
+    says(&house.retire_plan().await, "owner:     not known: for the provisioners");
+    // The admin who made it at Zendesk is Oda, by the directory.
+    let directory = std::fs::read_to_string(house.path("directory.toml")).unwrap();
+    let directory = directory.replace("oda@example.com", "admin-global@example.com");
+    std::fs::write(house.path("directory.toml"), directory).unwrap();
+    house.retire_open(false).await;
+    assert_eq!(house.assignees_of("export for the dashboard"), json!([107]));
+    assert_eq!(house.assignees_of("Admin's own scripts"), json!([107]));
+    assert_eq!(house.assignees_of("Integration bot's own login"), json!([104]), "whose address nobody has");
+    house.leave().await;
+}
+
+#[tokio::test]
+async fn an_orphan_named_after_a_request_is_for_its_author() {
+    let house = House::open().await;
+    let iid = house.opens("colleague", &Form::default().text()).await;
+    house.settle().await;
+    let name = house.url(iid).await;
+    house.made_by_our_user(&name).await;
+    house.made_by_our_user(&format!("{name}9")).await;
+    assert_eq!(house.standing(&name.replace(&house.sandbox.base_url(), "http://sandbox")).await.0, "orphan");
+    says(&house.retire_open(false).await, "opened for @casey");
+    assert_eq!(house.assignees_of(&format!("{name}`")), json!([105]));
+    assert_eq!(house.assignees_of(&format!("{name}9`")), json!([104]), "of a request that nobody knows");
     house.leave().await;
 }
 

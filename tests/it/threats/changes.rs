@@ -3,6 +3,33 @@
 use super::{MANAGER, PROVISIONER};
 use crate::harness::{Form, House};
 
+/// A request for an OAuth client that both have approved, and that is not minted: issuing is paused.
+async fn approved_and_not_minted(form: &Form) -> (House, i64) {
+    let house = House::open_with(|config| {
+        let user = "integration_user = 9001\n";
+        *config = config.replace(user, &format!("{user}sensitive_scopes = [\"write\"]\n"));
+    })
+    .await;
+    let iid = house.opens("requester", &form.text()).await;
+    house.settle().await;
+    house.manager_approves(iid).await;
+    house.pauses().await;
+    house.provisioner_approves(iid).await;
+    assert_eq!(house.phase(iid).await, "issuing");
+    house.no_oauth();
+    (house, iid)
+}
+
+impl House {
+    /// Both right people approve what it is now, and it is made so.
+    async fn goes_on_as_client(&self, iid: i64) {
+        self.manager_approves(iid).await;
+        self.provisioner_approves(iid).await;
+        assert_eq!(self.phase(iid).await, "active");
+        assert_eq!(self.clients()[0]["user_id"], 9002);
+    }
+}
+
 const CHANGED: &str = "What would be issued has changed since";
 
 /// The manager approves, the configuration is edited and the service restarted, the provisioner approves.
@@ -110,5 +137,53 @@ async fn t35j_a_restart_with_the_same_configuration_voids_nothing() {
     house.restart().await;
     house.provisioner_approves(iid).await;
     house.issued_once(iid).await;
+    house.leave().await;
+}
+
+#[tokio::test]
+async fn t35k_the_kind_is_not_offered_any_more_once_both_have_approved() {
+    let (mut house, iid) = approved_and_not_minted(&Form::oauth_client()).await;
+    house.rewrite("countersign.toml", |text| {
+        text.replace("kinds = [\"oauth_client\", ", "kinds = [").replace("integrations = true\n", "")
+    });
+    house.restart().await;
+    house.settle().await;
+    house
+        .refused(iid, "**Kind of credential** says `OAuth client`; expected: `one of: OAuth access token")
+        .await;
+    assert_eq!(house.evidence(iid, "approval.voided").await.len(), 2, "both");
+    house.resumes().await;
+    house.no_oauth();
+    house.leave().await;
+}
+
+#[tokio::test]
+async fn t35l_one_of_its_scopes_is_not_given_any_more_once_both_have_approved() {
+    let form = Form { scopes: "tickets:read write", ..Form::oauth_client() };
+    let (mut house, iid) = approved_and_not_minted(&form).await;
+    house.rewrite("countersign.toml", |text| text.replace("sensitive_scopes = [\"write\"]\n", ""));
+    house.restart().await;
+    house.settle().await;
+    house.refused(iid, "**Scopes** says `tickets:read write`; expected: ").await;
+    assert_eq!(house.evidence(iid, "approval.voided").await.len(), 2, "both");
+    house.resumes().await;
+    house.no_oauth();
+    house.leave().await;
+}
+
+#[tokio::test]
+async fn t35m_whom_it_would_act_as_is_another_once_both_have_approved() {
+    let (mut house, iid) = approved_and_not_minted(&Form::oauth_client()).await;
+    house.rewrite("countersign.toml", |text| {
+        text.replace("integration_user = 9001", "integration_user = 9002")
+    });
+    house.restart().await;
+    house.settle().await;
+    house.refused(iid, CHANGED).await;
+    house.says(iid, "> - owner: approved was `9001`, now it is `9002`").await;
+    assert_eq!(house.evidence(iid, "approval.voided").await.len(), 2, "both");
+    house.resumes().await;
+    house.no_oauth();
+    house.goes_on_as_client(iid).await;
     house.leave().await;
 }
