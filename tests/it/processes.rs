@@ -18,7 +18,7 @@ fn second_place(place: &'static str) -> impl FnOnce(&mut String) {
 }
 
 /// Asks until it is so.
-async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+pub(crate) async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     let asking = async {
         while !is_so() {
             tokio::task::yield_now().await;
@@ -27,18 +27,18 @@ async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     assert!(tokio::time::timeout(BOUND, asking).await.is_ok(), "it does not come true: {what}");
 }
 
-fn text(bytes: &[u8]) -> String {
+pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
 
-fn done(output: &Output) -> String {
+pub(crate) fn done(output: &Output) -> String {
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     text(&output.stdout)
 }
 
 impl Town {
     /// Every entry of the chain in its order, one line each.
-    fn chain(&self) -> String {
+    pub(crate) fn chain(&self) -> String {
         done(&self.command(&["audit", "export", "--format", "json"]))
     }
 
@@ -62,14 +62,14 @@ impl Town {
         self.labels("provisioner", iid, "provisioner-approved").await;
     }
 
-    async fn sandbox_clock_moves(&self, seconds: i64) {
+    pub(crate) async fn sandbox_clock_moves(&self, seconds: i64) {
         let url = format!("{}/control/clock", self.sandbox.address);
         let answer = self.http.post(url).json(&json!({"advance_seconds": seconds.to_string()})).send().await;
         assert!(answer.unwrap().status().is_success());
     }
 
     /// Tokens that our own user made hours ago and the ledger does not know, named as ours are.
-    async fn has_orphans(&self, names: &[String]) {
+    pub(crate) async fn has_orphans(&self, names: &[String]) {
         let url = format!("{}/control/world", self.sandbox.address);
         let world: Value = self.http.get(url).send().await.unwrap().json().await.unwrap();
         let secret = world["zendesk"]["global"]["tokens"]["8101"]["secret"].as_str().unwrap();
