@@ -87,7 +87,7 @@ pub(crate) struct Town {
     pub(crate) sandbox: Running,
     pub(crate) serve: Running,
     pub(crate) http: Client,
-    people: Value,
+    pub(crate) people: Value,
 }
 
 impl Town {
@@ -338,7 +338,7 @@ async fn sandbox_setup_serve_and_revoke_as_processes() {
 }
 
 /// The shipped template, filled in for a kind with scopes.
-fn filled_in_for(kind: &str, days: i64) -> String {
+pub(crate) fn filled_in_for(kind: &str, days: i64) -> String {
     let now = countersign::clock::Clock::now(&countersign::clock::SystemClock);
     let day = now.checked_add(jiff::SignedDuration::from_hours(24 * days)).unwrap().to_string();
     let template = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/gitlab/API_Token_Request.md");
@@ -353,7 +353,7 @@ fn filled_in_for(kind: &str, days: i64) -> String {
 
 impl Town {
     /// Does what the command of a message does that hands over an OAuth client; the status and the access token.
-    async fn fetches(&self, message: &Value) -> (u16, String) {
+    pub(crate) async fn fetches(&self, message: &Value) -> (u16, String) {
         let blocks = message["blocks"].as_array().unwrap();
         let literal = |block: &Value| block["elements"][0]["elements"][0]["text"].as_str().map(str::to_owned);
         let literals: Vec<String> = blocks.iter().filter_map(literal).collect();
