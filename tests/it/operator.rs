@@ -238,3 +238,113 @@ async fn what_was_not_issued_here_is_said_to_be_so_and_what_to_do_about_it() {
     hint: what was issued before fingerprints were kept, and what an OAuth client fetched, is known by its beginning alone, while Zendesk lists it
     ");
 }
+
+impl Town {
+    /// `countersign credential …` at the first instance; what it says on both outputs.
+    fn credential(&self, deed: &[&str], why: &str) -> (Option<i32>, String, String) {
+        let said = self.command(&[&["credential"], deed, &["--instance", "global", "--why", why]].concat());
+        (said.status.code(), text(&said.stdout), text(&said.stderr))
+    }
+
+    /// What the chain has of what was done by hand: what, to which request's credential, why, and whether it is proven.
+    fn handled(&self) -> String {
+        let entries = self.chain();
+        let entries = entries.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let these = entries.filter(|entry| {
+            ["credential.ordered", "credential.handled"].contains(&entry["kind"].as_str().unwrap())
+        });
+        let line = |entry: Value| {
+            let of = |name: &str| entry["detail"][name].as_str().unwrap_or("-").to_owned();
+            let whose = if entry["issue"] == "" { "of no request" } else { "of a request" };
+            let so = if entry["detail"]["proven"] == true { "proven".to_owned() } else { of("why") };
+            format!("{} {} {whose}: {so}\n", entry["kind"].as_str().unwrap(), of("deed"))
+        };
+        these.map(line).collect()
+    }
+}
+
+#[tokio::test]
+async fn a_live_token_is_switched_off_on_and_named_by_hand_with_a_reason_and_never_deleted() {
+    let town = Town::build_with("1", |_| {}).await;
+    town.set_up();
+    let (iid, url, message) = town.hands_over(&filled_in()).await;
+    let id = town.tokens(&url).await[0]["id"].to_string();
+    let secret = secret_in(&message);
+    let (status, so, said) = town.credential(&["deactivate", &id], "incident 42");
+    assert_eq!((status, so), (Some(0), format!("global\t{id}\tswitched off\n")));
+    assert_snapshot!(said, @"
+    Zendesk's list shows it so.
+    Whoever has it is told by Slack, and the issue's comment says it.
+    ");
+    assert_eq!(town.works(&secret).await, 401);
+    town.comment_says(iid, "incident 42").await;
+    let (status, so, _) = town.credential(&["reactivate", &id], "it was another one");
+    assert_eq!((status, so), (Some(0), format!("global\t{id}\tswitched on\n")));
+    assert_eq!(town.works(&secret).await, 200);
+    town.comment_says(iid, "it was another one").await;
+    town.by_hand(Method::PUT, &format!("api_tokens/{id}"), json!({"api_token": {"description": "mine now"}}))
+        .await;
+    let (status, so, _) = town.credential(&["rename", &id], "its name tells its request");
+    assert_eq!((status, so), (Some(0), format!("global\t{id}\tnamed {url}\n")));
+    assert_eq!(town.tokens(&url).await.len(), 1);
+    let (status, so, said) = town.credential(&["delete", &id], "away with it");
+    assert_eq!((status, so), (Some(2), String::new()));
+    assert_snapshot!(town.steady(&said).replace(&id, "ID"), @"
+    API token ID is live by the ledger
+
+    hint: its request is what ends: countersign revoke http://sandbox/gitlab/company/access-requests/-/issues/4 --why …
+    ");
+    assert_eq!(town.works(&secret).await, 200);
+    assert_eq!(town.messages("requester").await.len(), 4, "the credential, off, on, and its name");
+    assert_snapshot!(town.handled(), @"
+    credential.ordered deactivate of a request: incident 42
+    credential.handled deactivate of a request: proven
+    credential.ordered reactivate of a request: it was another one
+    credential.handled reactivate of a request: proven
+    credential.ordered rename of a request: its name tells its request
+    credential.handled rename of a request: proven
+    ");
+    done(&town.command(&["audit", "verify"]));
+}
+
+#[tokio::test]
+async fn an_exception_is_named_switched_off_on_and_deleted_by_hand_with_a_reason() {
+    let town = Town::build_with("1", with_exceptions).await;
+    town.set_up();
+    let body = json!({"api_token": {"description": "Zendesk Admin - sync"}});
+    let made = town.by_hand(Method::POST, "api_tokens", body).await;
+    let (secret, id) = (made["api_token"]["token"].as_str().unwrap(), made["api_token"]["id"].to_string());
+    let (status, so, said) = town.credential(&["rename", &id, "--name", "hidden"], "to hide it");
+    assert_eq!((status, so), (Some(2), String::new()));
+    assert_snapshot!(said.replace(&id, "ID"), @"
+    not done with API token ID: with that name no exception would cover it
+
+    hint: choose a name that fits a pattern of [[instances.exceptions]]
+    ");
+    for (deed, why, so, answer) in [
+        (
+            &["rename", &id, "--name", "Zendesk Admin - nightly"][..],
+            "it runs at night",
+            "named Zendesk Admin - nightly",
+            200,
+        ),
+        (&["deactivate", &id], "incident 42", "switched off", 401),
+        (&["reactivate", &id], "it was another one", "switched on", 200),
+        (&["delete", &id], "nothing uses it", "gone", 401),
+    ] {
+        let (status, told, said) = town.credential(deed, why);
+        assert_eq!((status, told), (Some(0), format!("global\t{id}\t{so}\n")), "{said}");
+        assert_eq!(town.works(secret).await, answer);
+    }
+    assert_snapshot!(town.handled(), @"
+    credential.ordered rename of no request: it runs at night
+    credential.handled rename of no request: proven
+    credential.ordered deactivate of no request: incident 42
+    credential.handled deactivate of no request: proven
+    credential.ordered reactivate of no request: it was another one
+    credential.handled reactivate of no request: proven
+    credential.ordered delete of no request: nothing uses it
+    credential.handled delete of no request: proven
+    ");
+    done(&town.command(&["audit", "verify"]));
+}
