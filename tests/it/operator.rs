@@ -348,3 +348,141 @@ async fn an_exception_is_named_switched_off_on_and_deleted_by_hand_with_a_reason
     ");
     done(&town.command(&["audit", "verify"]));
 }
+
+#[tokio::test]
+async fn the_campaign_is_planned_prepared_opened_and_followed() {
+    let town = Town::build_with("1", |_| {}).await;
+    town.set_up();
+    let (_, url, _) = town.hands_over(&filled_in()).await;
+    let id = town.tokens(&url).await[0]["id"].to_string();
+    let said = |arguments: &[&str]| {
+        let output = town.command(&[&["retire"], arguments].concat());
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        town.steady(&text(&output.stdout)).replace(&id, "ID")
+    };
+    let campaign = async || {
+        let issues = town.gitlab("owner", Method::GET, "issues?per_page=100", Value::Null).await;
+        let of_it = |issue: &&Value| issue["title"].as_str().unwrap().starts_with("Move API token");
+        issues.as_array().unwrap().iter().filter(of_it).cloned().collect::<Vec<_>>()
+    };
+    assert_snapshot!(said(&["plan", "--instance", "global"]), @"
+    Zendesk Global: 3 API tokens to move by 2027-04-30, N days from now
+
+      token:     8101 Integration bot's own login
+      owner:     not known: for the provisioners
+      made for:  no issue
+      last used: never
+      needs:     not clear
+      moving:    not begun
+
+      token:     8102 Admin's own scripts
+      owner:     not known: for the provisioners
+      made for:  no issue
+      last used: DAY TIME
+      needs:     not clear
+      moving:    not begun
+
+      token:     ID http://sandbox/gitlab/company/access-requests/-/issues/4
+      owner:     @robin
+      made for:  http://sandbox/gitlab/company/access-requests/-/issues/4
+      last used: DAY TIME
+      needs:     tickets:read (a guess by its purpose)
+      moving:    not begun
+    ");
+    let prepared = said(&["open", "--instance", "global", "--dry-run"]);
+    assert_eq!(campaign().await, Vec::<Value>::new());
+    let mark = prepared.split("countersign retire: ").nth(1).unwrap().split(' ').next().unwrap();
+    assert_snapshot!(prepared.replace(mark, "INSTALLATION"), @"
+    global	8101	would be opened for the provisioners: its owner is not known
+
+        Move API token 8101 of Zendesk Global to OAuth before 2027-04-30
+
+        <!-- countersign retire: INSTALLATION global 8101 -->
+
+        Zendesk ends every API token on 2027-04-30. After that, every call with this one fails. Nobody knows whose it is, so this goes to the instance's provisioners.
+
+        - Token: 8101 at Zendesk Global, named `Integration bot's own login`
+        - Last used: never
+        - Purpose: not known
+        - Scopes it seems to need: not clear from its purpose: look at which resources it calls
+
+        What to do:
+
+        1. If nothing uses it any more, deactivate it in Zendesk's Admin Center, under Apps and integrations > APIs.
+        1. Otherwise open an access request for an OAuth client of Zendesk Global with those scopes.
+        1. Change what uses the token to the new credential, and have the token deactivated.
+
+        This issue is closed by itself once the token is deactivated or gone.
+
+    global	8102	would be opened for the provisioners: its owner is not known
+
+        Move API token 8102 of Zendesk Global to OAuth before 2027-04-30
+
+        <!-- countersign retire: INSTALLATION global 8102 -->
+
+        Zendesk ends every API token on 2027-04-30. After that, every call with this one fails. Nobody knows whose it is, so this goes to the instance's provisioners.
+
+        - Token: 8102 at Zendesk Global, named `Admin's own scripts`
+        - Last used: DAY TIME
+        - Purpose: not known
+        - Scopes it seems to need: not clear from its purpose: look at which resources it calls
+
+        What to do:
+
+        1. If nothing uses it any more, deactivate it in Zendesk's Admin Center, under Apps and integrations > APIs.
+        1. Otherwise open an access request for an OAuth client of Zendesk Global with those scopes.
+        1. Change what uses the token to the new credential, and have the token deactivated.
+
+        This issue is closed by itself once the token is deactivated or gone.
+
+    global	ID	would be opened for @robin
+
+        Move API token ID of Zendesk Global to OAuth before 2027-04-30
+
+        <!-- countersign retire: INSTALLATION global ID -->
+
+        Zendesk ends every API token on 2027-04-30. After that, every call with this one fails. It is @robin's, as far as is known.
+
+        - Token: ID at Zendesk Global, named `http://sandbox/gitlab/company/access-requests/-/issues/4`
+        - Last used: DAY TIME
+        - Made for: http://sandbox/gitlab/company/access-requests/-/issues/4
+        - Purpose: `Export tickets.`
+        - Scopes it seems to need: `tickets:read` (a guess by its purpose; check it)
+
+        What to do:
+
+        1. If nothing uses it any more, say so here; a provisioner deactivates it.
+        1. Otherwise open an access request for an OAuth client of Zendesk Global with those scopes.
+        1. Change what uses the token to the new credential, and have the token deactivated.
+
+        This issue is closed by itself once the token is deactivated or gone.
+    ");
+    assert_snapshot!(said(&["open", "--instance", "global"]), @"
+    global	8101	opened for the provisioners: its owner is not known	http://sandbox/gitlab/company/access-requests/-/issues/5
+    global	8102	opened for the provisioners: its owner is not known	http://sandbox/gitlab/company/access-requests/-/issues/6
+    global	ID	opened for @robin	http://sandbox/gitlab/company/access-requests/-/issues/7
+    ");
+    let issues = campaign().await;
+    assert_eq!(issues.len(), 3);
+    for issue in &issues {
+        says(&prepared, &format!("    {}\n", issue["title"].as_str().unwrap().replace(&id, "ID")));
+        let text = town.steady(issue["description"].as_str().unwrap()).replace(&id, "ID");
+        for line in text.lines().filter(|line| !line.is_empty()) {
+            says(&prepared, &format!("    {line}\n"));
+        }
+    }
+    says(&said(&["open", "--instance", "global", "--dry-run"]), "ID\topen already for @robin\t");
+    done(&town.command(&["revoke", &url, "--why", "moved"]));
+    assert_snapshot!(said(&["progress"]), @"
+    1 of 3 API tokens moved; N days left
+
+    OWNER                            OPEN  MOVED
+    @robin                              0      1
+    provisioners                        2      0
+
+    WEEK                           OPENED  MOVED
+    YEAR-WEEK                            3      1
+    ");
+    let closed = campaign().await.into_iter().filter(|issue| issue["state"] == "closed").count();
+    assert_eq!(closed, 1, "the token is gone, so its issue is closed");
+}
