@@ -134,7 +134,7 @@ impl Town {
     }
 
     /// An admin's own call at Zendesk.
-    async fn by_hand(&self, method: Method, path: &str, body: Value) -> Value {
+    pub(crate) async fn by_hand(&self, method: Method, path: &str, body: Value) -> Value {
         let instance = &self.people["instances"][0];
         let text = |name: &str| instance[name].as_str().unwrap();
         let request = self.http.request(method, format!("{}/api/v2/{path}", text("url"))).json(&body);

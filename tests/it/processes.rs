@@ -83,6 +83,28 @@ impl Town {
         self.sandbox_clock_moves(7200).await;
     }
 
+    /// The service is stopped, more than a day passes for it and for the vendors, and it is started again. Time runs ten
+    /// times as fast: three hours of that more are twenty-seven gained.
+    #[cfg(unix)]
+    async fn a_day_passes(&mut self) {
+        assert_eq!(self.serve.terminate(), Some(0));
+        self.sandbox_clock_moves(27 * 3600).await;
+        let file = self.home("countersign.toml");
+        let config = std::fs::read_to_string(&file).unwrap();
+        let line = config.lines().find(|line| line.starts_with("since = ")).unwrap();
+        let since: jiff::Timestamp = line.split('"').nth(1).unwrap().parse().unwrap();
+        let earlier = since - jiff::SignedDuration::from_hours(3);
+        std::fs::write(file, config.replace(line, &format!("since = \"{earlier}\""))).unwrap();
+        self.serves_again();
+    }
+
+    /// So many inventories were taken and written down, of two instances each day.
+    async fn has_inventories(&self, count: usize) {
+        let taken = || self.chain().matches("\"inventory.taken\"").count();
+        until("the inventory is taken", || taken() >= count).await;
+        assert_eq!(taken(), count);
+    }
+
     fn takes_orphans_away(&self) -> Output {
         self.command(&["inventory", "--instance", "global", "--take-away", "orphans", "--yes"])
     }
@@ -304,4 +326,41 @@ async fn a_revoked_api_token_is_told_to_be_switched_off_and_when_it_is_deleted()
     assert_eq!(town.works(&secret_in(&message)).await, 401);
     let comment = town.comment_says(iid, "it cannot be switched on again").await;
     says(&comment, &format!("It stays so and is deleted on {day} "));
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn the_service_takes_the_inventory_of_every_day_by_itself_and_tells_what_differs() {
+    let mut town = Town::build_with("10", |_| {}).await;
+    let told = |town: &Town| text(&town.command(&["show"]).stderr);
+    let alarm = "issues, ledger and Zendesk tell different stories";
+    town.set_up();
+    town.has_inventories(2).await;
+    let made = json!({"api_token": {"description": "who knows"}});
+    town.by_hand(reqwest::Method::POST, "api_tokens", made).await;
+    assert_eq!(told(&town), "No request was seen yet.\n", "nothing of the first day is news");
+
+    town.a_day_passes().await;
+    town.has_inventories(4).await;
+    let log = town.logged();
+    let line = log.lines().find(|line| line.contains(alarm)).unwrap();
+    assert!(line.contains("ERROR") && line.contains("new_foreign=1"), "{line}");
+    assert_eq!(log.matches(alarm).count(), 1, "the other instance tells one story");
+    let told_today = told(&town);
+    let (first, _) = told_today.split_once('\n').unwrap();
+    assert!(first.starts_with("The inventory of global of "), "{told_today}");
+    says(&first, " found: outside 1, new foreign 1. See `countersign inventory --instance global`.");
+    let chain = town.chain();
+    let entries = chain.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let of_global =
+        entries.filter(|entry| entry["kind"] == "inventory.taken" && entry["detail"]["instance"] == "global");
+    let new: Vec<usize> =
+        of_global.map(|entry| entry["detail"]["new_foreign"].as_array().unwrap().len()).collect();
+    assert_eq!(new, [0, 1]);
+
+    town.a_day_passes().await;
+    town.has_inventories(6).await;
+    assert!(!town.logged().contains(alarm), "it is no news on the day after");
+    assert_eq!(told(&town), "No request was seen yet.\n");
+    done(&town.command(&["audit", "verify"]));
 }
