@@ -10,6 +10,7 @@ use std::time::Duration;
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
 
+use crate::contracts::contracts;
 use crate::harness::Database;
 
 pub(crate) const BOUND: Duration = Duration::from_mins(1);
@@ -80,8 +81,38 @@ impl Drop for Running {
     }
 }
 
+/// What the program and the vendors say to each other: the sandbox's record, compared with the vendors' contracts at the
+/// end of the story that it is of.
+pub(crate) struct Spoken(PathBuf);
+
+impl Spoken {
+    /// Lets this sandbox write the record into this folder, where there are contracts to compare it with.
+    pub(crate) fn of(sandbox: &mut Command, folder: &Path) -> Self {
+        let record = folder.join("spoken.jsonl");
+        if contracts().is_some() {
+            sandbox.arg("--record").arg(&record);
+        }
+        Self(record)
+    }
+}
+
+impl Drop for Spoken {
+    fn drop(&mut self) {
+        let Some(contracts) = contracts().filter(|_| !std::thread::panicking()) else { return };
+        let record = std::fs::read_to_string(&self.0).unwrap();
+        // The sandbox may be writing the last line.
+        let whole = record.split_inclusive('\n').filter(|line| line.ends_with('\n'));
+        let exchanges: Vec<Value> = whole.map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert!(!exchanges.is_empty(), "a record of nothing proves nothing");
+        let faults = contracts.faults_of(&exchanges);
+        assert!(faults.is_empty(), "calls do not fit the vendors' contracts: {faults:#?}");
+    }
+}
+
 /// The sandbox and the service as processes, and what people know of them.
 pub(crate) struct Town {
+    /// Before the folder that it is in.
+    _spoken: Spoken,
     pub(crate) folder: tempfile::TempDir,
     database: Database,
     pub(crate) sandbox: Running,
@@ -99,10 +130,10 @@ impl Town {
     pub(crate) async fn build_with(pace: &str, adjust: impl FnOnce(&mut String)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let home = folder.path().join("home");
-        let sandbox = Running::start(
-            countersign().args(["sandbox", "--pace", pace, "--listen", "127.0.0.1:0", "--home"]).arg(&home),
-            &folder.path().join("sandbox.log"),
-        );
+        let mut sandbox = countersign();
+        sandbox.args(["sandbox", "--pace", pace, "--listen", "127.0.0.1:0", "--home"]).arg(&home);
+        let spoken = Spoken::of(&mut sandbox, folder.path());
+        let sandbox = Running::start(&mut sandbox, &folder.path().join("sandbox.log"));
         let file = home.join("countersign.toml");
         let text = std::fs::read_to_string(&file).unwrap();
         let database = Database::fresh(&home).await;
@@ -112,7 +143,8 @@ impl Town {
         let serve = serve(folder.path(), "127.0.0.1:0");
         let people = std::fs::read_to_string(home.join("people.json")).unwrap();
         let http = Client::new();
-        Self { folder, database, sandbox, serve, http, people: serde_json::from_str(&people).unwrap() }
+        let people = serde_json::from_str(&people).unwrap();
+        Self { _spoken: spoken, folder, database, sandbox, serve, http, people }
     }
 
     /// The service is started again at the same address.
