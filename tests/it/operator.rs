@@ -349,23 +349,37 @@ async fn an_exception_is_named_switched_off_on_and_deleted_by_hand_with_a_reason
     done(&town.command(&["audit", "verify"]));
 }
 
-#[tokio::test]
-async fn the_campaign_is_planned_prepared_opened_and_followed() {
-    let town = Town::build_with("1", |_| {}).await;
-    town.set_up();
-    let (_, url, _) = town.hands_over(&filled_in()).await;
-    let id = town.tokens(&url).await[0]["id"].to_string();
-    let said = |arguments: &[&str]| {
-        let output = town.command(&[&["retire"], arguments].concat());
-        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
-        town.steady(&text(&output.stdout)).replace(&id, "ID")
-    };
-    let campaign = async || {
-        let issues = town.gitlab("owner", Method::GET, "issues?per_page=100", Value::Null).await;
+impl Town {
+    /// What a command of the campaign says of the first instance, where the token with this id is `ID`.
+    fn retires(&self, arguments: &[&str], id: &str) -> String {
+        let output = self.command(&[&["retire"], arguments].concat());
+        self.steady(&done(&output)).replace(id, "ID")
+    }
+
+    /// The issues of the campaign, as their owner sees them.
+    async fn campaign(&self) -> Vec<Value> {
+        let issues = self.gitlab("owner", Method::GET, "issues?per_page=100", Value::Null).await;
         let of_it = |issue: &&Value| issue["title"].as_str().unwrap().starts_with("Move API token");
-        issues.as_array().unwrap().iter().filter(of_it).cloned().collect::<Vec<_>>()
-    };
-    assert_snapshot!(said(&["plan", "--instance", "global"]), @"
+        issues.as_array().unwrap().iter().filter(of_it).cloned().collect()
+    }
+
+    /// A credential was handed over: the issue's address and the token's id.
+    async fn with_a_token(&self) -> (String, String) {
+        self.set_up();
+        let (_, url, _) = self.hands_over(&filled_in()).await;
+        let id = self.tokens(&url).await[0]["id"].to_string();
+        (url, id)
+    }
+}
+
+/// One instance, and nothing done.
+const DRY: [&str; 4] = ["open", "--instance", "global", "--dry-run"];
+
+#[tokio::test]
+async fn the_campaign_is_planned_opened_and_followed() {
+    let town = Town::build_with("1", |_| {}).await;
+    let (url, id) = town.with_a_token().await;
+    assert_snapshot!(town.retires(&["plan", "--instance", "global"], &id), @"
     Zendesk Global: 3 API tokens to move by 2027-04-30, N days from now
 
       token:     8101 Integration bot's own login
@@ -389,52 +403,37 @@ async fn the_campaign_is_planned_prepared_opened_and_followed() {
       needs:     tickets:read (a guess by its purpose)
       moving:    not begun
     ");
-    let prepared = said(&["open", "--instance", "global", "--dry-run"]);
-    assert_eq!(campaign().await, Vec::<Value>::new());
+    assert_snapshot!(town.retires(&["open", "--instance", "global"], &id), @"
+    global	8101	opened for the provisioners: its owner is not known	http://sandbox/gitlab/company/access-requests/-/issues/5
+    global	8102	opened for the provisioners: its owner is not known	http://sandbox/gitlab/company/access-requests/-/issues/6
+    global	ID	opened for @robin	http://sandbox/gitlab/company/access-requests/-/issues/7
+    ");
+    assert_eq!(town.campaign().await.len(), 3);
+    says(&town.retires(&DRY, &id), "ID\topen already for @robin\t");
+    done(&town.command(&["revoke", &url, "--why", "moved"]));
+    assert_snapshot!(town.retires(&["progress"], &id), @"
+    1 of 3 API tokens moved; N days left
+
+    OWNER                            OPEN  MOVED
+    @robin                              0      1
+    provisioners                        2      0
+
+    WEEK                           OPENED  MOVED
+    YEAR-WEEK                            3      1
+    ");
+    let closed = town.campaign().await.into_iter().filter(|issue| issue["state"] == "closed").count();
+    assert_eq!(closed, 1, "the token is gone, so its issue is closed");
+}
+
+#[tokio::test]
+async fn a_dry_run_of_the_campaign_shows_each_issue_as_it_is_opened_and_opens_none() {
+    let town = Town::build_with("1", |_| {}).await;
+    let (_, id) = town.with_a_token().await;
+    let prepared = town.retires(&DRY, &id);
+    assert_eq!(town.campaign().await, Vec::<Value>::new());
+    let robins = prepared.find("global\tID").unwrap();
     let mark = prepared.split("countersign retire: ").nth(1).unwrap().split(' ').next().unwrap();
-    assert_snapshot!(prepared.replace(mark, "INSTALLATION"), @"
-    global	8101	would be opened for the provisioners: its owner is not known
-
-        Move API token 8101 of Zendesk Global to OAuth before 2027-04-30
-
-        <!-- countersign retire: INSTALLATION global 8101 -->
-
-        Zendesk ends every API token on 2027-04-30. After that, every call with this one fails. Nobody knows whose it is, so this goes to the instance's provisioners.
-
-        - Token: 8101 at Zendesk Global, named `Integration bot's own login`
-        - Last used: never
-        - Purpose: not known
-        - Scopes it seems to need: not clear from its purpose: look at which resources it calls
-
-        What to do:
-
-        1. If nothing uses it any more, deactivate it in Zendesk's Admin Center, under Apps and integrations > APIs.
-        1. Otherwise open an access request for an OAuth client of Zendesk Global with those scopes.
-        1. Change what uses the token to the new credential, and have the token deactivated.
-
-        This issue is closed by itself once the token is deactivated or gone.
-
-    global	8102	would be opened for the provisioners: its owner is not known
-
-        Move API token 8102 of Zendesk Global to OAuth before 2027-04-30
-
-        <!-- countersign retire: INSTALLATION global 8102 -->
-
-        Zendesk ends every API token on 2027-04-30. After that, every call with this one fails. Nobody knows whose it is, so this goes to the instance's provisioners.
-
-        - Token: 8102 at Zendesk Global, named `Admin's own scripts`
-        - Last used: DAY TIME
-        - Purpose: not known
-        - Scopes it seems to need: not clear from its purpose: look at which resources it calls
-
-        What to do:
-
-        1. If nothing uses it any more, deactivate it in Zendesk's Admin Center, under Apps and integrations > APIs.
-        1. Otherwise open an access request for an OAuth client of Zendesk Global with those scopes.
-        1. Change what uses the token to the new credential, and have the token deactivated.
-
-        This issue is closed by itself once the token is deactivated or gone.
-
+    assert_snapshot!(prepared[robins..].replace(mark, "INSTALLATION"), @"
     global	ID	would be opened for @robin
 
         Move API token ID of Zendesk Global to OAuth before 2027-04-30
@@ -457,32 +456,13 @@ async fn the_campaign_is_planned_prepared_opened_and_followed() {
 
         This issue is closed by itself once the token is deactivated or gone.
     ");
-    assert_snapshot!(said(&["open", "--instance", "global"]), @"
-    global	8101	opened for the provisioners: its owner is not known	http://sandbox/gitlab/company/access-requests/-/issues/5
-    global	8102	opened for the provisioners: its owner is not known	http://sandbox/gitlab/company/access-requests/-/issues/6
-    global	ID	opened for @robin	http://sandbox/gitlab/company/access-requests/-/issues/7
-    ");
-    let issues = campaign().await;
+    town.retires(&["open", "--instance", "global"], &id);
+    let issues = town.campaign().await;
     assert_eq!(issues.len(), 3);
     for issue in &issues {
-        says(&prepared, &format!("    {}\n", issue["title"].as_str().unwrap().replace(&id, "ID")));
-        let text = town.steady(issue["description"].as_str().unwrap()).replace(&id, "ID");
-        for line in text.lines().filter(|line| !line.is_empty()) {
-            says(&prepared, &format!("    {line}\n"));
-        }
+        let told = |name: &str| town.steady(issue[name].as_str().unwrap()).replace(&id, "ID");
+        let text = format!("{}\n\n{}", told("title"), told("description"));
+        let lines: Vec<&str> = text.lines().filter(|line| !line.is_empty()).collect();
+        says(&prepared.replace("\n\n", "\n"), &format!("\n    {}\n", lines.join("\n    ")));
     }
-    says(&said(&["open", "--instance", "global", "--dry-run"]), "ID\topen already for @robin\t");
-    done(&town.command(&["revoke", &url, "--why", "moved"]));
-    assert_snapshot!(said(&["progress"]), @"
-    1 of 3 API tokens moved; N days left
-
-    OWNER                            OPEN  MOVED
-    @robin                              0      1
-    provisioners                        2      0
-
-    WEEK                           OPENED  MOVED
-    YEAR-WEEK                            3      1
-    ");
-    let closed = campaign().await.into_iter().filter(|issue| issue["state"] == "closed").count();
-    assert_eq!(closed, 1, "the token is gone, so its issue is closed");
 }
