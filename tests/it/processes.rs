@@ -262,6 +262,19 @@ async fn t23_the_brake_stops_a_mass_ending_until_an_operator_answers() {
 }
 
 #[tokio::test]
+async fn a_single_ending_that_the_brake_holds_back_is_told_as_one() {
+    let town = Town::build_with("1", |_| {}).await;
+    town.set_up();
+    let (_, url, _) = town.hands_over(&filled_in()).await;
+    town.has_orphans(&[format!("{url}0"), format!("{url}1")]).await;
+    assert_eq!(town.takes_orphans_away().status.code(), Some(1));
+    says(
+        &text(&town.command(&["show"]).stderr),
+        "The brake holds 1 ending back. Look at `countersign brake show`",
+    );
+}
+
+#[tokio::test]
 async fn t20_an_ending_that_fails_is_alarmed_from_the_third_time_on_and_told_in_the_comment_until_it_is_done()
 {
     let town = Town::build_with("10", |_| {}).await;
