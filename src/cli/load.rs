@@ -123,7 +123,8 @@ pub(super) async fn notices(config: &Config, store: &Store) -> Result<Vec<String
     let held = store.held_endings().await?.len();
     if held > 0 {
         lines.push(format!(
-            "The brake holds {held} endings back. Look at `countersign brake show`, then `countersign brake release`."
+            "The brake holds {} back. Look at `countersign brake show`, then `countersign brake release`.",
+            text::counted(held, "ending")
         ));
     }
     lines.extend(second_place(config, store).await?);

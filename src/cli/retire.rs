@@ -13,7 +13,7 @@ use crate::domain::inventory::{LAST_DAY, days_left};
 use crate::domain::text::counted;
 use crate::reconcile::Context;
 use crate::reconcile::retire::{
-    Followed, IssueState, Opened, Planned, RetireError, closed, follow, open, plan, state,
+    Followed, IssueState, Opened, Planned, RetireError, closed, follow, open, plan, prepared, state,
 };
 use crate::store::Retirement;
 
@@ -33,7 +33,7 @@ pub(super) enum Command {
         /// Only this instance, by its key in the configuration; otherwise all.
         #[arg(long, value_name = "KEY")]
         instance: Option<String>,
-        /// Only say what would be opened.
+        /// Only say what would be opened, with title and text.
         #[arg(long)]
         dry_run: bool,
         #[command(flatten)]
@@ -144,7 +144,7 @@ fn moving(row: Option<&Retirement>) -> String {
     }
 }
 
-/// Opens what is not open yet; a line for each.
+/// Opens what is not open yet; a line for each, and with it what an issue would say that only would be opened.
 pub async fn open_all(context: &Context, wish: &Wish, out: &mut (dyn Write + Send)) -> Result<(), Failure> {
     for instance in inventory::chosen(context, wish.instance.as_deref())? {
         let all = match plan(context, instance).await {
@@ -166,13 +166,23 @@ pub async fn open_all(context: &Context, wish: &Wish, out: &mut (dyn Write + Sen
                 done(open(context, &planned, &wish.by).await?)
             };
             let line = format!("{}\t{}\t{}", instance.key, candidate.token, what.replace("WHOM", &whose));
-            put(out, url.map_or_else(|| line.clone(), |url| format!("{line}\t{url}")));
+            put(out, url.as_ref().map_or_else(|| line.clone(), |url| format!("{line}\t{url}")));
+            if wish.dry_run && url.is_none() {
+                put(out, shown(prepared(context, &planned)));
+            }
         }
     }
     if wish.dry_run {
         say("Nothing was opened.");
     }
     Ok(())
+}
+
+/// An issue as it would be read, set off from the lines around it.
+fn shown((title, description): (String, String)) -> String {
+    let text = format!("{title}\n\n{description}");
+    let line = |line: &str| if line.is_empty() { "\n".to_owned() } else { format!("    {line}\n") };
+    format!("\n{}", text.lines().map(line).collect::<String>())
 }
 
 /// What opening came to, for whom, and the issue's address.

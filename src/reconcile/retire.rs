@@ -21,7 +21,7 @@ use crate::domain::text;
 use crate::store::{Retirement, StoreError};
 use crate::vendors::VendorError;
 pub use following::{Followed, closed, follow};
-pub use opening::{IssueState, Opened, open, state};
+pub use opening::{IssueState, Opened, open, prepared, state};
 
 /// Why it did not go on. What was done is written down; running it again goes on.
 #[derive(Debug, thiserror::Error)]

@@ -10,6 +10,7 @@ use std::time::Duration;
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
 
+use crate::contracts::contracts;
 use crate::harness::Database;
 
 pub(crate) const BOUND: Duration = Duration::from_mins(1);
@@ -80,14 +81,44 @@ impl Drop for Running {
     }
 }
 
+/// What the program and the vendors say to each other: the sandbox's record, compared with the vendors' contracts at the
+/// end of the story that it is of.
+pub(crate) struct Spoken(PathBuf);
+
+impl Spoken {
+    /// Lets this sandbox write the record into this folder, where there are contracts to compare it with.
+    pub(crate) fn of(sandbox: &mut Command, folder: &Path) -> Self {
+        let record = folder.join("spoken.jsonl");
+        if contracts().is_some() {
+            sandbox.arg("--record").arg(&record);
+        }
+        Self(record)
+    }
+}
+
+impl Drop for Spoken {
+    fn drop(&mut self) {
+        let Some(contracts) = contracts().filter(|_| !std::thread::panicking()) else { return };
+        let record = std::fs::read_to_string(&self.0).unwrap();
+        // The sandbox may be writing the last line.
+        let whole = record.split_inclusive('\n').filter(|line| line.ends_with('\n'));
+        let exchanges: Vec<Value> = whole.map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert!(!exchanges.is_empty(), "a record of nothing proves nothing");
+        let faults = contracts.faults_of(&exchanges);
+        assert!(faults.is_empty(), "calls do not fit the vendors' contracts: {faults:#?}");
+    }
+}
+
 /// The sandbox and the service as processes, and what people know of them.
 pub(crate) struct Town {
+    /// Before the folder that it is in.
+    _spoken: Spoken,
     pub(crate) folder: tempfile::TempDir,
     database: Database,
     pub(crate) sandbox: Running,
     pub(crate) serve: Running,
     pub(crate) http: Client,
-    people: Value,
+    pub(crate) people: Value,
 }
 
 impl Town {
@@ -99,10 +130,10 @@ impl Town {
     pub(crate) async fn build_with(pace: &str, adjust: impl FnOnce(&mut String)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let home = folder.path().join("home");
-        let sandbox = Running::start(
-            countersign().args(["sandbox", "--pace", pace, "--listen", "127.0.0.1:0", "--home"]).arg(&home),
-            &folder.path().join("sandbox.log"),
-        );
+        let mut sandbox = countersign();
+        sandbox.args(["sandbox", "--pace", pace, "--listen", "127.0.0.1:0", "--home"]).arg(&home);
+        let spoken = Spoken::of(&mut sandbox, folder.path());
+        let sandbox = Running::start(&mut sandbox, &folder.path().join("sandbox.log"));
         let file = home.join("countersign.toml");
         let text = std::fs::read_to_string(&file).unwrap();
         let database = Database::fresh(&home).await;
@@ -112,7 +143,8 @@ impl Town {
         let serve = serve(folder.path(), "127.0.0.1:0");
         let people = std::fs::read_to_string(home.join("people.json")).unwrap();
         let http = Client::new();
-        Self { folder, database, sandbox, serve, http, people: serde_json::from_str(&people).unwrap() }
+        let people = serde_json::from_str(&people).unwrap();
+        Self { _spoken: spoken, folder, database, sandbox, serve, http, people }
     }
 
     /// The service is started again at the same address.
@@ -338,7 +370,7 @@ async fn sandbox_setup_serve_and_revoke_as_processes() {
 }
 
 /// The shipped template, filled in for a kind with scopes.
-fn filled_in_for(kind: &str, days: i64) -> String {
+pub(crate) fn filled_in_for(kind: &str, days: i64) -> String {
     let now = countersign::clock::Clock::now(&countersign::clock::SystemClock);
     let day = now.checked_add(jiff::SignedDuration::from_hours(24 * days)).unwrap().to_string();
     let template = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/gitlab/API_Token_Request.md");
@@ -353,7 +385,7 @@ fn filled_in_for(kind: &str, days: i64) -> String {
 
 impl Town {
     /// Does what the command of a message does that hands over an OAuth client; the status and the access token.
-    async fn fetches(&self, message: &Value) -> (u16, String) {
+    pub(crate) async fn fetches(&self, message: &Value) -> (u16, String) {
         let blocks = message["blocks"].as_array().unwrap();
         let literal = |block: &Value| block["elements"][0]["elements"][0]["text"].as_str().map(str::to_owned);
         let literals: Vec<String> = blocks.iter().filter_map(literal).collect();

@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use reqwest::Client;
 use serde_json::{Value, json};
 
-use super::black_box::{Running, countersign, filled_in};
+use super::black_box::{Running, Spoken, countersign, filled_in};
 use crate::harness::House;
 
 impl House {
@@ -91,6 +91,8 @@ const BOUND: Duration = Duration::from_mins(1);
 
 /// The program in a process of its own, whose files the system refuses to let grow.
 struct Full {
+    /// Before the folder that it is in.
+    _spoken: Spoken,
     folder: tempfile::TempDir,
     sandbox: Running,
     serve: Running,
@@ -106,10 +108,10 @@ impl Full {
         }
         let folder = tempfile::tempdir().unwrap();
         let home = folder.path().join("home");
-        let sandbox = Running::start(
-            countersign().args(["sandbox", "--listen", "127.0.0.1:0", "--home"]).arg(&home),
-            &folder.path().join("sandbox.log"),
-        );
+        let mut sandbox = countersign();
+        sandbox.args(["sandbox", "--listen", "127.0.0.1:0", "--home"]).arg(&home);
+        let spoken = Spoken::of(&mut sandbox, folder.path());
+        let sandbox = Running::start(&mut sandbox, &folder.path().join("sandbox.log"));
         let file = home.join("countersign.toml");
         let text = std::fs::read_to_string(&file).unwrap();
         std::fs::write(&file, text.replace("[gitlab]\n", "[gitlab]\nsweep_every = \"1s\"\n")).unwrap();
@@ -125,7 +127,7 @@ impl Full {
         ]);
         serve.arg(&file).args(["--listen", "127.0.0.1:0"]);
         let serve = Running::start(&mut serve, &folder.path().join("serve.log"));
-        let full = Self { folder, sandbox, serve, http: Client::new() };
+        let full = Self { _spoken: spoken, folder, sandbox, serve, http: Client::new() };
         full.set_up();
         Some(full)
     }

@@ -24,6 +24,7 @@ mod last_use;
 mod life;
 mod memory;
 mod one_comment;
+mod operator;
 mod patience;
 mod processes;
 mod recovery;

@@ -18,7 +18,7 @@ fn second_place(place: &'static str) -> impl FnOnce(&mut String) {
 }
 
 /// Asks until it is so.
-async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+pub(crate) async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     let asking = async {
         while !is_so() {
             tokio::task::yield_now().await;
@@ -27,18 +27,18 @@ async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     assert!(tokio::time::timeout(BOUND, asking).await.is_ok(), "it does not come true: {what}");
 }
 
-fn text(bytes: &[u8]) -> String {
+pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
 
-fn done(output: &Output) -> String {
+pub(crate) fn done(output: &Output) -> String {
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     text(&output.stdout)
 }
 
 impl Town {
     /// Every entry of the chain in its order, one line each.
-    fn chain(&self) -> String {
+    pub(crate) fn chain(&self) -> String {
         done(&self.command(&["audit", "export", "--format", "json"]))
     }
 
@@ -62,14 +62,14 @@ impl Town {
         self.labels("provisioner", iid, "provisioner-approved").await;
     }
 
-    async fn sandbox_clock_moves(&self, seconds: i64) {
+    pub(crate) async fn sandbox_clock_moves(&self, seconds: i64) {
         let url = format!("{}/control/clock", self.sandbox.address);
         let answer = self.http.post(url).json(&json!({"advance_seconds": seconds.to_string()})).send().await;
         assert!(answer.unwrap().status().is_success());
     }
 
     /// Tokens that our own user made hours ago and the ledger does not know, named as ours are.
-    async fn has_orphans(&self, names: &[String]) {
+    pub(crate) async fn has_orphans(&self, names: &[String]) {
         let url = format!("{}/control/world", self.sandbox.address);
         let world: Value = self.http.get(url).send().await.unwrap().json().await.unwrap();
         let secret = world["zendesk"]["global"]["tokens"]["8101"]["secret"].as_str().unwrap();
@@ -81,6 +81,28 @@ impl Town {
             assert!(answer.status().is_success());
         }
         self.sandbox_clock_moves(7200).await;
+    }
+
+    /// The service is stopped, more than a day passes for it and for the vendors, and it is started again. Time runs ten
+    /// times as fast: three hours of that more are twenty-seven gained.
+    #[cfg(unix)]
+    async fn a_day_passes(&mut self) {
+        assert_eq!(self.serve.terminate(), Some(0));
+        self.sandbox_clock_moves(27 * 3600).await;
+        let file = self.home("countersign.toml");
+        let config = std::fs::read_to_string(&file).unwrap();
+        let line = config.lines().find(|line| line.starts_with("since = ")).unwrap();
+        let since: jiff::Timestamp = line.split('"').nth(1).unwrap().parse().unwrap();
+        let earlier = since - jiff::SignedDuration::from_hours(3);
+        std::fs::write(file, config.replace(line, &format!("since = \"{earlier}\""))).unwrap();
+        self.serves_again();
+    }
+
+    /// So many inventories were taken and written down, of two instances each day.
+    async fn has_inventories(&self, count: usize) {
+        let taken = || self.chain().matches("\"inventory.taken\"").count();
+        until("the inventory is taken", || taken() >= count).await;
+        assert_eq!(taken(), count);
     }
 
     fn takes_orphans_away(&self) -> Output {
@@ -240,6 +262,19 @@ async fn t23_the_brake_stops_a_mass_ending_until_an_operator_answers() {
 }
 
 #[tokio::test]
+async fn a_single_ending_that_the_brake_holds_back_is_told_as_one() {
+    let town = Town::build_with("1", |_| {}).await;
+    town.set_up();
+    let (_, url, _) = town.hands_over(&filled_in()).await;
+    town.has_orphans(&[format!("{url}0"), format!("{url}1")]).await;
+    assert_eq!(town.takes_orphans_away().status.code(), Some(1));
+    says(
+        &text(&town.command(&["show"]).stderr),
+        "The brake holds 1 ending back. Look at `countersign brake show`",
+    );
+}
+
+#[tokio::test]
 async fn t20_an_ending_that_fails_is_alarmed_from_the_third_time_on_and_told_in_the_comment_until_it_is_done()
 {
     let town = Town::build_with("10", |_| {}).await;
@@ -304,4 +339,41 @@ async fn a_revoked_api_token_is_told_to_be_switched_off_and_when_it_is_deleted()
     assert_eq!(town.works(&secret_in(&message)).await, 401);
     let comment = town.comment_says(iid, "it cannot be switched on again").await;
     says(&comment, &format!("It stays so and is deleted on {day} "));
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn the_service_takes_the_inventory_of_every_day_by_itself_and_tells_what_differs() {
+    let mut town = Town::build_with("10", |_| {}).await;
+    let told = |town: &Town| text(&town.command(&["show"]).stderr);
+    let alarm = "issues, ledger and Zendesk tell different stories";
+    town.set_up();
+    town.has_inventories(2).await;
+    let made = json!({"api_token": {"description": "who knows"}});
+    town.by_hand(reqwest::Method::POST, "api_tokens", made).await;
+    assert_eq!(told(&town), "No request was seen yet.\n", "nothing of the first day is news");
+
+    town.a_day_passes().await;
+    town.has_inventories(4).await;
+    let log = town.logged();
+    let line = log.lines().find(|line| line.contains(alarm)).unwrap();
+    assert!(line.contains("ERROR") && line.contains("new_foreign=1"), "{line}");
+    assert_eq!(log.matches(alarm).count(), 1, "the other instance tells one story");
+    let told_today = told(&town);
+    let (first, _) = told_today.split_once('\n').unwrap();
+    assert!(first.starts_with("The inventory of global of "), "{told_today}");
+    says(&first, " found: outside 1, new foreign 1. See `countersign inventory --instance global`.");
+    let chain = town.chain();
+    let entries = chain.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let of_global =
+        entries.filter(|entry| entry["kind"] == "inventory.taken" && entry["detail"]["instance"] == "global");
+    let new: Vec<usize> =
+        of_global.map(|entry| entry["detail"]["new_foreign"].as_array().unwrap().len()).collect();
+    assert_eq!(new, [0, 1]);
+
+    town.a_day_passes().await;
+    town.has_inventories(6).await;
+    assert!(!town.logged().contains(alarm), "it is no news on the day after");
+    assert_eq!(told(&town), "No request was seen yet.\n");
+    done(&town.command(&["audit", "verify"]));
 }

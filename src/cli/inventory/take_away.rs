@@ -12,6 +12,7 @@ use super::super::output::{ExitStatus, Failure, data, say};
 use super::chosen;
 use crate::domain::inventory::{Line, ListedKind, Standing};
 use crate::domain::policy::Instance;
+use crate::domain::text::counted;
 use crate::reconcile::Context;
 use crate::reconcile::inventory::{HandError, Orphans, Wanted, may_take_orphans, take, take_orphan_away};
 
@@ -109,7 +110,8 @@ pub(super) fn ask(count: usize) -> Result<bool, Failure> {
         .hint("look at what `countersign inventory` shows, then add --yes"));
     }
     say(format_args!(
-        "Take away {count} orphans for good? Those that our own user did not make are left alone. [yes/no]"
+        "Take away {} for good? Those that our own user did not make are left alone. [yes/no]",
+        counted(count, "orphan")
     ));
     let mut answer = String::new();
     stdin().read_line(&mut answer).map_err(|error| Failure::unavailable("the terminal", &error))?;

@@ -64,13 +64,18 @@ pub async fn open(context: &Context, planned: &Planned, by: &str) -> Result<Open
     opened(context, (planned, row), (issue, by)).await.map(Opened::Now)
 }
 
+/// Title and text of the issue that is opened for a token.
+pub fn prepared(context: &Context, planned: &Planned) -> (String, String) {
+    issue(&planned.candidate, context.store.installation())
+}
+
 /// What certainly was not done leaves nobody waiting.
 async fn create(
     context: &Context,
     planned: &Planned,
     row: &Retirement,
 ) -> Result<(IssueKey, String), RetireError> {
-    let (title, description) = issue(&planned.candidate, context.store.installation());
+    let (title, description) = prepared(context, planned);
     let new = NewIssue { title: &title, description: &description, assignees: &planned.people };
     match context.gitlab.create_issue(row.project, new).await {
         Ok(created) => Ok(created),

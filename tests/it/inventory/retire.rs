@@ -427,3 +427,24 @@ async fn what_works_again_counts_as_left_and_what_a_person_closed_is_opened_agai
     assert_eq!(house.campaign().len(), 3);
     house.leave().await;
 }
+
+#[tokio::test]
+async fn the_daily_inventory_alone_closes_the_issue_of_what_is_gone_and_opens_that_of_what_works_again() {
+    let house = House::open().await;
+    let iid = house.approved().await;
+    let id = house.tokens(iid).await[0]["id"].clone();
+    house.retire_open(false).await;
+    let closed = || {
+        let closed = house.campaign().into_iter().filter(|issue| issue["closed"] == true);
+        closed.map(|issue| issue["assignee_ids"].clone()).collect::<Vec<_>>()
+    };
+    house.next_inventory().await;
+    assert_eq!(closed(), Vec::<Value>::new());
+    house.changed_by_hand(&id, json!({"active": false})).await;
+    house.next_inventory().await;
+    assert_eq!(closed(), [json!([101])], "that of robin's token");
+    house.changed_by_hand(&id, json!({"active": true})).await;
+    house.next_inventory().await;
+    assert_eq!(closed(), Vec::<Value>::new());
+    house.leave().await;
+}
