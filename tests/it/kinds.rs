@@ -114,6 +114,7 @@ async fn an_oauth_client_from_the_form_to_its_end() {
         "GET clients 200",
         "DELETE clients/ID 204",
         "GET clients 200",
+        "GET clients/ID 404",
         "GET tokens 200",
     ];
     assert_eq!(house.oauth_calls(before), expected);

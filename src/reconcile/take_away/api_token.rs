@@ -19,26 +19,8 @@ pub(super) async fn end(
     (now, grace): (Timestamp, SignedDuration),
 ) -> Result<Outcome, VendorError> {
     match seen_or_switched_off(zendesk, credential).await? {
-        None if attempt.seen_listed && attempt.touched => return Ok(Outcome::Gone { already: false }),
         None if planted::is(Bug::NoGrace) => return Ok(Outcome::Gone { already: !attempt.touched }),
-        None if old_enough(attempt, now) => {
-            // The list might be wrong: only what it does not show and nobody can switch off is gone.
-            return match zendesk.deactivate_api_token(credential).await {
-                Err(VendorError::NotFound { .. }) => Ok(Outcome::Gone { already: !attempt.touched }),
-                Err(error) => Err(error),
-                Ok(()) => {
-                    attempt.touched = true;
-                    Ok(Outcome::NotYet)
-                }
-            };
-        }
-        // Not listed, and too young for that to mean anything: do it all the same, and look again later.
-        None => {
-            attempt.touched = true;
-            ignoring_absence(zendesk.deactivate_api_token(credential).await)?;
-            ignoring_absence(zendesk.delete_api_token(credential).await)?;
-            return Ok(Outcome::NotYet);
-        }
+        None => return unlisted(zendesk, (attempt, credential), (now, grace)).await,
         Some(is_active) => {
             attempt.seen_listed = true;
             if is_active {
@@ -62,6 +44,28 @@ pub(super) async fn end(
         None => Outcome::Gone { already: false },
         Some(_) => Outcome::NotYet,
     })
+}
+
+/// The list might be wrong, or late: only what it does not show and nobody can switch off is gone, and of what is too
+/// young for that to mean anything not even that. What is there all the same is ended all the same.
+async fn unlisted(
+    zendesk: &Zendesk,
+    (attempt, credential): (&mut Attempt, CredentialId),
+    (now, grace): (Timestamp, SignedDuration),
+) -> Result<Outcome, VendorError> {
+    let proves = old_enough(attempt, now) || (attempt.seen_listed && attempt.touched);
+    match zendesk.deactivate_api_token(credential).await {
+        Err(VendorError::NotFound { .. }) if proves => {
+            return Ok(Outcome::Gone { already: !attempt.touched });
+        }
+        answer => ignoring_absence(answer)?,
+    }
+    attempt.touched = true;
+    let waits = |at: Timestamp| at.saturating_add(grace).is_ok_and(|until| until > now);
+    if !attempt.switched_off_at.is_some_and(waits) {
+        ignoring_absence(zendesk.delete_api_token(credential).await)?;
+    }
+    Ok(Outcome::NotYet)
 }
 
 /// Whether it is listed and active. Where that cannot be seen it is switched off all the same: it is ours by the

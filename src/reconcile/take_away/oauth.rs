@@ -114,7 +114,8 @@ pub(in crate::reconcile) async fn delete_tokens(
     Ok(false)
 }
 
-/// Whether the list shows it; what no list ever showed is asked for under its own address as well.
+/// Whether the list shows it; the list may be late or wrong, so what it does not show is asked for under its own address
+/// as well.
 async fn is_there(
     zendesk: &Zendesk,
     (attempt, client): (&mut Attempt, CredentialId),
@@ -123,7 +124,7 @@ async fn is_there(
         attempt.seen_listed = true;
         return Ok(true);
     }
-    if attempt.seen_listed || planted::is(Bug::NoGrace) {
+    if planted::is(Bug::NoGrace) {
         return Ok(false);
     }
     match zendesk.client(client).await {
