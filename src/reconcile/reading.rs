@@ -17,6 +17,7 @@ use crate::domain::form::carries_marker;
 use crate::domain::ids::{IssueId, NoteId, UserId};
 use crate::domain::observed::{Account, Described, Issue, LabelEvent, Note};
 use crate::domain::phase::Phase;
+use crate::domain::policy::{Pin, Pins};
 use crate::domain::record::Record;
 use crate::domain::snapshot::{Origin, Snapshot};
 use crate::vendors::VendorError;
@@ -93,16 +94,23 @@ pub(super) async fn read(
         let (issue, quick) =
             tokio::join!(biased; context.gitlab.issue(snapshot.key), reading.rest(id, Care::Little));
         let issue = issue?;
-        let careful = may_count(snapshot, &issue);
-        let rest = if careful { reading.rest(id, Care::Great).await } else { quick };
-        return Ok(Reading::Request(issue, Box::new(only_the_issue_is_gone(rest)?)));
+        let (issue, rest) = if may_count(snapshot, &issue) {
+            reading.in_order(issue).await?
+        } else {
+            (issue, only_the_issue_is_gone(quick)?)
+        };
+        return Ok(Reading::Request(issue, Box::new(rest)));
     }
     let issue = context.gitlab.issue(snapshot.key).await?;
     if !carries_marker(&issue.description, &context.policy.marker) {
         return Ok(Reading::NoRequest(issue));
     }
-    let care = if may_count(snapshot, &issue) { Care::Great } else { Care::First };
-    let rest = only_the_issue_is_gone(reading.rest(issue.id, care).await)?;
+    let (issue, rest) = if may_count(snapshot, &issue) {
+        reading.in_order(issue).await?
+    } else {
+        let rest = reading.rest(issue.id, Care::First).await;
+        (issue, only_the_issue_is_gone(rest)?)
+    };
     Ok(Reading::Request(issue, Box::new(rest)))
 }
 
@@ -129,13 +137,20 @@ async fn at_once(
 fn agree(snapshot: &Snapshot, issue: &Issue, rest: &Rest) -> bool {
     let same_text = rest.described.as_ref().is_some_and(|described| described.text == issue.description);
     let Some(pins) = &snapshot.project.pins else { return false };
-    let explained = approvers::all(pins).all(|pin| {
-        let last =
-            rest.events.iter().filter(|event| event.label == Some(pin.id)).max_by_key(|event| event.id);
-        let put_on = last.is_some_and(|event| event.added);
-        carries(issue, Some(pin)) == put_on && last.is_none_or(|event| event.at <= issue.updated_at)
-    });
-    same_text && explained
+    let before = |pin: &Pin| last_event(pin, &rest.events).is_none_or(|event| event.at <= issue.updated_at);
+    same_text && approvers::all(pins).all(before) && labels_are_explained(pins, issue, &rest.events)
+}
+
+/// Whether each label that is on was put on by its last event, and each that is off was not.
+fn labels_are_explained(pins: &Pins, issue: &Issue, events: &[LabelEvent]) -> bool {
+    approvers::all(pins).all(|pin| {
+        let put_on = last_event(pin, events).is_some_and(|event| event.added);
+        carries(issue, Some(pin)) == put_on
+    })
+}
+
+fn last_event<'a>(pin: &Pin, events: &'a [LabelEvent]) -> Option<&'a LabelEvent> {
+    events.iter().filter(|event| event.label == Some(pin.id)).max_by_key(|event| event.id)
 }
 
 struct Reader<'a> {
@@ -145,6 +160,19 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
+    /// The text was read, and the rest comes after it. Where that took long the labels may be others by then: a label
+    /// that was put right in between would be held against those that were on before, so both are read once more.
+    async fn in_order(&self, issue: Issue) -> Result<(Issue, Rest), VendorError> {
+        let rest = only_the_issue_is_gone(self.rest(issue.id, Care::Great).await)?;
+        let explained = |pins| labels_are_explained(pins, &issue, &rest.events);
+        if self.snapshot.project.pins.as_ref().is_none_or(explained) {
+            return Ok((issue, rest));
+        }
+        let issue = self.context.gitlab.issue(self.snapshot.key).await?;
+        let rest = only_the_issue_is_gone(self.rest(issue.id, Care::Great).await)?;
+        Ok((issue, rest))
+    }
+
     async fn rest(&self, id: IssueId, care: Care) -> Result<Rest, VendorError> {
         let Self { context, snapshot, people } = *self;
         let (gitlab, key) = (&context.gitlab, snapshot.key);

@@ -6,7 +6,7 @@ use crate::harness::{Form, House};
 /// A request for an OAuth client that both have approved, and that is not minted: issuing is paused.
 async fn approved_and_not_minted(form: &Form) -> (House, i64) {
     let house = House::open_with(|config| {
-        let user = "integration_user = 9001\n";
+        let user = "integration_user = 9003\n";
         *config = config.replace(user, &format!("{user}sensitive_scopes = [\"write\"]\n"));
     })
     .await;
@@ -175,12 +175,12 @@ async fn t35l_one_of_its_scopes_is_not_given_any_more_once_both_have_approved() 
 async fn t35m_whom_it_would_act_as_is_another_once_both_have_approved() {
     let (mut house, iid) = approved_and_not_minted(&Form::oauth_client()).await;
     house.rewrite("countersign.toml", |text| {
-        text.replace("integration_user = 9001", "integration_user = 9002")
+        text.replace("integration_user = 9003", "integration_user = 9002")
     });
     house.restart().await;
     house.settle().await;
     house.refused(iid, CHANGED).await;
-    house.says(iid, "> - owner: approved was `9001`, now it is `9002`").await;
+    house.says(iid, "> - owner: approved was `9003`, now it is `9002`").await;
     assert_eq!(house.evidence(iid, "approval.voided").await.len(), 2, "both");
     house.resumes().await;
     house.no_oauth();

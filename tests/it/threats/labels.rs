@@ -174,3 +174,25 @@ async fn a_label_that_was_put_right_while_we_read_stays_on() {
     house.has_exactly_one(iid).await;
     house.leave().await;
 }
+
+/// Found by the simulation: the text was read before, and what happened to the labels after.
+#[tokio::test]
+async fn labels_that_were_put_right_between_the_text_and_what_happened_to_them_stay_on() {
+    let gate = Gate::default();
+    let house = House::behind(&gate).await;
+    let iid = house.opens("requester", &Form::default().text()).await;
+    house.labels("manager", iid, PROVISIONER).await;
+    house.sandbox.deliveries_settled().await;
+    let worker = house.another_worker();
+    gate.hold("/resource_label_events".to_owned());
+    let looking = tokio::spawn(async move { worker.step_on(House::key(iid)).await.unwrap() });
+    gate.holds_somebody().await;
+    house.changes("manager", iid, json!({"remove_labels": PROVISIONER, "add_labels": MANAGER})).await;
+    house.labels("provisioner", iid, PROVISIONER).await;
+    gate.open();
+    looking.await.unwrap();
+    house.settle().await;
+    assert_eq!(house.issue_labels(iid).await, [MANAGER, PROVISIONER]);
+    house.has_exactly_one(iid).await;
+    house.leave().await;
+}
