@@ -274,7 +274,8 @@ impl Scene {
                 let mut scopes: Vec<&str> = bearer.scopes.iter().map(String::as_str).collect();
                 scopes.sort_unstable();
                 let over = |end: Timestamp| end.duration_since(minted.approved.ends_at);
-                let in_time = bearer.expires_at.is_some_and(|end| over(end) <= HELD_UP);
+                let held_up = HELD_UP.max(self.now().duration_since(before.made));
+                let in_time = bearer.expires_at.is_some_and(|end| over(end) <= held_up);
                 if scopes != minted.approved.scopes || (minted.approved.kind == Kind::OauthToken && !in_time)
                 {
                     wrong.push(format!("an access token of client {} is not what was approved", token.1));
