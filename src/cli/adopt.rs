@@ -6,6 +6,7 @@ use super::output::{ExitStatus, Failure, data, say};
 use super::{ConfigFile, issue, load};
 use crate::domain::form::carries_marker;
 use crate::domain::ids::IssueKey;
+use crate::domain::text::counted;
 use crate::reconcile::{self, Context, adopt_all};
 use crate::store::Entry;
 use crate::vendors::VendorError;
@@ -40,7 +41,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<ExitStatus, Failure> {
         } else {
             "Nothing was halted, and every comment was this installation's: there was nothing to do."
         });
-        data(format_args!("{taken} comments taken over"));
+        data(format_args!("{} taken over", counted(taken, "comment")));
         return Ok(ExitStatus::Done);
     };
     let store = service.context.store();

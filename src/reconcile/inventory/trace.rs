@@ -14,6 +14,7 @@ use crate::domain::inventory::{LastUse, Listed, ListedKind};
 use crate::domain::record::{Attempt, Record};
 use crate::domain::terms::Kind;
 use crate::reconcile::context::Context;
+use crate::reconcile::credentials;
 use crate::store::StoreError;
 
 /// As many letters as Zendesk shows of a token.
@@ -241,6 +242,13 @@ impl Found {
 }
 
 /// Adds what was issued here, once.
+/// Of a client that is there: through what it fetched, our own trials left out. `None`: it cannot be seen.
+async fn last_use_of(context: &Context, attempt: &Attempt) -> Option<LastUse> {
+    let zendesk = context.zendesk.get(&attempt.instance)?;
+    let used = credentials::last_used(zendesk, attempt).await.ok()?;
+    used.map(LastUse::At)
+}
+
 async fn add(
     context: &Context,
     traced: &mut Traced,
@@ -259,7 +267,10 @@ async fn add(
         .iter()
         .filter(|_| !attempt.kind.is_oauth())
         .find(|(instance, one)| *instance == attempt.instance && Some(one.id) == attempt.credential);
-    let last_use = fetched.or_else(|| seen.map(|(_, one)| one.last_use));
+    let last_use = match fetched.or_else(|| seen.map(|(_, one)| one.last_use)) {
+        None if attempt.kind.is_oauth() => last_use_of(context, &attempt).await,
+        last_use => last_use,
+    };
     // The one token of a client that was made for it was handed over by us.
     let fetched = fetched.is_some() && attempt.kind == Kind::OauthClient;
     let owned = Owned::Ours { key, record: Box::new(record), attempt: Box::new(attempt) };
