@@ -1,7 +1,8 @@
 //! What was read when an approval was bound, or did not count: for an auditor, in the entry itself.
 //!
 //! The terms and the authority stand beside it in the bound approval. Minimal: numbers and user names of people, and of
-//! the directory what it says of them, word for word; of an endless text or an endless list the beginning or the end, with the hash or the count of the whole.
+//! the directory what it says of them, word for word; of an endless text or an endless list the beginning or the end, with
+//! the hash or the count of the whole.
 
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};

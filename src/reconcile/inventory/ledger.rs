@@ -17,7 +17,7 @@ use crate::store::StoreError;
 /// Late looks for what was not found go on for an hour; twice that is on the safe side.
 const LATE_LOOKS: SignedDuration = SignedDuration::from_hours(2);
 
-/// What is younger may not be in Zendesk's audit log yet.
+/// What is younger may not be in Zendesk's audit log yet; and no hand-over comes so long after the creation.
 const LATE: SignedDuration = SignedDuration::from_hours(1);
 
 type Place = (ListedKind, CredentialId);
@@ -130,10 +130,10 @@ impl Ledger {
         unseen.filter_map(|place| self.known.get(place)).filter(|known| known.is_live()).cloned().collect()
     }
 
-    /// The API tokens that live and were handed over since then, but for these and for those of the last hour, of which
-    /// a log may not tell yet.
+    /// The API tokens that live and were handed over since then, but for these; for those of the first hour, which may
+    /// have been made before; and for those of the last, of which a log may not tell yet.
     pub(super) fn handed_over(&self, since: Timestamp, but: &BTreeSet<CredentialId>) -> Vec<CredentialId> {
-        let lately = |at: Timestamp| at >= since && self.at.duration_since(at) >= LATE;
+        let lately = |at: Timestamp| at.duration_since(since) >= LATE && self.at.duration_since(at) >= LATE;
         let tokens =
             self.known.values().filter(|known| known.kind == ListedKind::ApiToken && known.is_live());
         let untold =
