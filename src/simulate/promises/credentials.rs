@@ -116,10 +116,12 @@ impl Scene {
         }
     }
 
-    /// Once its comment says Ended, nothing lives of what was handed over, nor of what its holder fetched with it.
+    /// Once we made its comment say Ended, nothing lives of what was handed over, nor of what its holder fetched with it.
+    /// What landed late is none of that: an edit of an earlier time may say so over a request that began anew.
     pub(in super::super) fn what_has_ended_is_dead(&mut self) {
         for issue in self.issues.values().copied().collect::<Vec<_>>() {
-            if self.title(issue) != Some("Ended") {
+            let written = self.facts.titles.get(&issue.id).map(|(title, _)| title.as_str());
+            if [self.title(issue), written] != [Some("Ended"); 2] {
                 continue;
             }
             for one in self.standing_of(issue) {
