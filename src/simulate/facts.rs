@@ -60,6 +60,7 @@ pub(super) struct Approved {
 #[derive(Debug, Clone)]
 pub(super) struct Minted {
     pub(super) issue: u64,
+    pub(super) moment: Moment,
     pub(super) approved: Approved,
     /// Its comment said Active while it was alive: from then on it is promised until its end.
     pub(super) promised: bool,

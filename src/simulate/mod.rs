@@ -47,6 +47,7 @@ use chance::mixed;
 use history::History;
 use log::Log;
 use play::{Outcome, Stagehand, play};
+use scene::Fault;
 
 use crate::clock::{SystemRandomness, random_id};
 
@@ -198,26 +199,33 @@ impl Shared<'_> {
 
     /// The shortest history that breaks the same promise, and its trace.
     fn explain(&self, number: u64, broken: Broken) -> Result<Failure, Stuck> {
-        let log = Log::default();
-        let shrink = self.options.shrink;
-        tracing::subscriber::with_default(log.subscriber(), || {
-            self.in_a_runtime(number, &log, |seed, mut hand| async move {
-                let whole = storyline::history(seed);
-                let (steps, promise) = (whole.len(), broken.promise);
-                let still_fails = async |history: &History| {
-                    let played = play(seed, history, &hand).await;
-                    played.is_ok_and(|outcome| outcome.broken.is_some_and(|other| other.promise == promise))
-                };
-                let budget = if shrink { SHRINKING } else { 0 };
-                let shortest = shrink::shortest(whole, budget, still_fails).await;
-                hand.kept = true;
-                let played = play(seed, &shortest, &hand).await;
-                let outcome = played.map_err(|fault| Stuck { history: number, why: fault.0 })?;
-                let broken = outcome.broken.unwrap_or(broken);
-                let shortest = shortest.iter().map(ToString::to_string).collect();
-                Ok(Failure { history: number, broken, steps, shortest, trace: outcome.lines })
+        let whole = storyline::history(mixed(self.options.seed, number));
+        let (steps, promise) = (whole.len(), broken.promise);
+        let still_fails = |history: &History| {
+            let played = self.again(number, history, false);
+            played.is_ok_and(|outcome| outcome.broken.is_some_and(|other| other.promise == promise))
+        };
+        let budget = if self.options.shrink { SHRINKING } else { 0 };
+        let shortest = shrink::shortest(whole, budget, still_fails);
+        let played = self.again(number, &shortest, true);
+        let outcome = played.map_err(|fault| Stuck { history: number, why: fault.0 })?;
+        let broken = outcome.broken.unwrap_or(broken);
+        let shortest = shortest.iter().map(ToString::to_string).collect();
+        Ok(Failure { history: number, broken, steps, shortest, trace: outcome.lines })
+    }
+
+    /// Plays it as it was played first: in a thread and a runtime of its own, so that nothing of another is left.
+    fn again(&self, number: u64, history: &History, kept: bool) -> Result<Outcome, Fault> {
+        let playing = || {
+            let log = Log::default();
+            tracing::subscriber::with_default(log.subscriber(), || {
+                self.in_a_runtime(number, &log, |seed, hand| async move {
+                    play(seed, history, &Stagehand { kept, ..hand }).await
+                })
             })
-        })
+        };
+        std::thread::scope(|scope| scope.spawn(playing).join())
+            .unwrap_or_else(|_| Err(Fault("the thread that played it died".to_owned())))
     }
 }
 

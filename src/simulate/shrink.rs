@@ -7,10 +7,11 @@ use super::history::History;
 
 /// Leaves out what is not needed. `fails` plays a history and tells whether it still fails; it is asked at most
 /// `budget` times.
-pub(super) async fn shortest<F>(history: History, mut budget: usize, mut fails: F) -> History
-where
-    F: AsyncFnMut(&History) -> bool,
-{
+pub(super) fn shortest(
+    history: History,
+    mut budget: usize,
+    mut fails: impl FnMut(&History) -> bool,
+) -> History {
     let mut best = history;
     let mut piece = best.len().div_ceil(2).max(1);
     loop {
@@ -20,7 +21,7 @@ where
             let mut without = best.clone();
             without.drain(from..(from + piece).min(best.len()));
             budget -= 1;
-            if fails(&without).await {
+            if fails(&without) {
                 best = without;
                 shorter = true;
             } else {
@@ -43,24 +44,22 @@ mod tests {
         Step { act: Act::Wait { seconds }, pace: Pace::Settle, seed: 0 }
     }
 
-    #[tokio::test]
-    async fn only_what_is_needed_stays() {
+    #[test]
+    fn only_what_is_needed_stays() {
         let history: History = (0..40).map(step).collect();
         let needed = [step(3), step(17), step(39)];
-        let left =
-            shortest(history, 1000, async |history| needed.iter().all(|step| history.contains(step))).await;
+        let left = shortest(history, 1000, |history| needed.iter().all(|step| history.contains(step)));
         assert_eq!(left, needed);
     }
 
-    #[tokio::test]
-    async fn a_budget_ends_the_search() {
+    #[test]
+    fn a_budget_ends_the_search() {
         let history: History = (0..8).map(step).collect();
         let mut asked = 0;
-        shortest(history, 5, async |_| {
+        shortest(history, 5, |_| {
             asked += 1;
             false
-        })
-        .await;
+        });
         assert_eq!(asked, 5);
     }
 }

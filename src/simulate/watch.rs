@@ -193,7 +193,8 @@ impl Scene {
                     self.breaks(Promise::TwoApprovals, what);
                 }
                 tally(&mut self.counts.mints_by_kind, approved.kind.key());
-                let minted = Minted { issue: issue.id, approved, promised: false };
+                let moment = self.sandbox.world.gitlab.last_id;
+                let minted = Minted { issue: issue.id, moment, approved, promised: false };
                 self.facts.minted.insert(token, minted);
             }
             Err(why) => {

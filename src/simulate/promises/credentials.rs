@@ -1,6 +1,6 @@
 //! Promises 2 and 5: at most one credential of a request lives, the right one, and none beyond its end.
 
-use super::super::facts::{Minted, Opened, Token};
+use super::super::facts::{Minted, Moment, Opened, Token};
 use super::super::scene::Scene;
 use super::super::watch::{ACTS_AS, INTEGRATION};
 use super::super::wish::Kind;
@@ -116,15 +116,12 @@ impl Scene {
         }
     }
 
-    /// Once we made its comment say Ended, nothing lives of what was handed over, nor of what its holder fetched with it.
-    /// What landed late is none of that: an edit of an earlier time may say so over a request that began anew.
+    /// Once we made its comment say Ended, nothing lives of what was handed over by then, nor of what its holder fetched
+    /// with it. What landed late is none of that: an edit of an earlier time may say so over a request that began anew.
     pub(in super::super) fn what_has_ended_is_dead(&mut self) {
         for issue in self.issues.values().copied().collect::<Vec<_>>() {
-            let written = self.facts.titles.get(&issue.id).map(|(title, _)| title.as_str());
-            if [self.title(issue), written] != [Some("Ended"); 2] {
-                continue;
-            }
-            for one in self.standing_of(issue) {
+            let Some(said) = self.ended_at(issue) else { continue };
+            for one in self.standing_of(issue).into_iter().filter(|one| one.minted.moment < said) {
                 self.checked(Promise::Ends);
                 if one.there && self.is_delivered(&one.token) {
                     let what = format!("#{} says Ended, and token {} lives", issue.iid, one.token.1);
@@ -132,6 +129,13 @@ impl Scene {
                 }
             }
         }
+    }
+
+    /// When we made its comment say Ended, if it still does.
+    fn ended_at(&self, issue: Opened) -> Option<Moment> {
+        let (written, changes) = self.facts.titles.get(&issue.id)?;
+        let says = written == "Ended" && self.title(issue) == Some("Ended");
+        changes.last().copied().filter(|_| says)
     }
 
     /// After everything: nothing of ours is left.
