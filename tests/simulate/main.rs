@@ -58,11 +58,11 @@ fn a_build_for_use_has_no_planted_bugs() {
     assert_eq!(output.status.code() == Some(2), !planted, "{}", said(&output));
 }
 
-/// Enough histories for each; most are found within fifty. Three that need a rare one come with the second seed.
+/// Enough histories for each; most are found within fifty. Those that need a rare one come with a later seed.
 #[cfg(feature = "planted-bugs")]
 const BUDGET: &str = "400";
 #[cfg(feature = "planted-bugs")]
-const SEEDS: [&str; 2] = ["1", "2"];
+const SEEDS: [&str; 3] = ["1", "6", "2"];
 #[cfg(feature = "planted-bugs")]
 fn is_found(bug: &str) -> bool {
     SEEDS.iter().any(|seed| {
