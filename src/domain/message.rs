@@ -261,7 +261,7 @@ mod tests {
         ---
         sEcReT
         ---
-        read -rs SECRET && printf %s "$SECRET" | curl -sS https://global.zendesk.example/oauth/tokens -d grant_type=client_credentials -d client_id=countersign_1 -d 'scope=tickets:read users:read' -d expires_in=1800 --data-urlencode client_secret@-
+        read -rs SECRET && printf %s "$SECRET" | curl -sS https://global.zendesk.example/oauth/tokens -d grant_type=client_credentials -d client_id=countersign_1 --data-urlencode 'scope=tickets:read users:read' -d expires_in=1800 --data-urlencode client_secret@-
         ---
         This command asks for the secret and fetches an access token with what was approved; it works for half an hour, then fetch another. Send it as “Authorization: Bearer TOKEN”. The client works until 2027-03-01, end of the day (2027-03-02 00:00 UTC), and whatever it fetched ends with it. It cannot be shown again: keep it in a password manager, never in code or in an issue, and delete this message once you have stored it.
         "#);
