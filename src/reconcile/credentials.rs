@@ -220,9 +220,7 @@ async fn prove_client(
 async fn tokens_of(zendesk: &Zendesk, attempt: &mut Attempt) -> Result<Vec<ListedAccess>, VendorError> {
     let tokens = zendesk.list_access_tokens(attempt.credential).await?;
     for token in &tokens {
-        if !attempt.tokens.contains(&token.id) {
-            attempt.tokens.push(token.id);
-        }
+        attempt.note_token(token.id);
     }
     Ok(tokens)
 }

@@ -73,6 +73,6 @@ pub fn who_may_make(exceptions: &[Exception], listed: &Listed) -> Vec<ZendeskUse
 }
 
 fn fits(exception: &Exception, listed: &Listed) -> bool {
-    let fits = |text: &str| matches(&exception.pattern, text);
-    fits(&listed.name) || listed.identifier.as_deref().is_some_and(fits)
+    let is_like = |text: &str| matches(&exception.pattern, text);
+    is_like(&listed.name) || listed.identifier.as_deref().is_some_and(is_like)
 }

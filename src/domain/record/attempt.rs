@@ -140,6 +140,13 @@ pub struct Delivery {
 }
 
 impl Attempt {
+    /// Notes an access token that its client fetched, once.
+    pub fn note_token(&mut self, token: CredentialId) {
+        if !self.tokens.contains(&token) {
+            self.tokens.push(token);
+        }
+    }
+
     /// Whether something of it may still be alive, or on its way.
     pub fn is_unsettled(&self) -> bool {
         !matches!(self.state, AttemptState::NotMade | AttemptState::NotFound | AttemptState::Gone)

@@ -241,7 +241,6 @@ impl Found {
     }
 }
 
-/// Adds what was issued here, once.
 /// Of a client that is there: through what it fetched, our own trials left out. `None`: it cannot be seen.
 async fn last_use_of(context: &Context, attempt: &Attempt) -> Option<LastUse> {
     let zendesk = context.zendesk.get(&attempt.instance)?;
@@ -249,6 +248,7 @@ async fn last_use_of(context: &Context, attempt: &Attempt) -> Option<LastUse> {
     used.map(LastUse::At)
 }
 
+/// Adds what was issued here, once.
 async fn add(
     context: &Context,
     traced: &mut Traced,

@@ -78,9 +78,7 @@ async fn without_tokens(
     }
     let note = |token| {
         attempt.touched = true;
-        if !attempt.tokens.contains(&token) {
-            attempt.tokens.push(token);
-        }
+        attempt.note_token(token);
     };
     delete_tokens(zendesk, client, note).await
 }
