@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::json;
 use tokio::sync::{mpsc, oneshot};
 
 use super::Store;
@@ -73,18 +74,7 @@ pub(super) fn start(writer: Writer, bell: Bell) -> mpsc::Sender<WaitingMark> {
 }
 
 async fn commit(writer: &Writer, counts: BTreeMap<IssueKey, i64>) -> Result<(), StoreError> {
-    let work = writer.run(move |connection, now| {
-        Box::pin(async move {
-            if let Connection::Postgres(_) = connection {
-                return upsert_all(connection, &counts, now).await;
-            }
-            for (key, times) in counts {
-                upsert(connection, key, now, times).await?;
-            }
-            Ok(())
-        })
-    });
-    work.await
+    writer.run(move |connection, now| Box::pin(upsert_all(connection, counts, now))).await
 }
 
 macro_rules! or_mark {
@@ -97,29 +87,33 @@ macro_rules! or_mark {
     };
 }
 
-/// A batch in one statement: on PostgreSQL each is a journey.
+macro_rules! each_mark {
+    ($elements:literal) => {
+        concat!(
+            "INSERT INTO requests (project_id, iid, phase, next_look_at, marks, updated_at)
+         SELECT CAST(value->>0 AS BIGINT), CAST(value->>1 AS BIGINT), 'unseen', $2, CAST(value->>2 AS BIGINT), $2
+         FROM ",
+            $elements,
+            " WHERE true ORDER BY 1, 2",
+            or_mark!()
+        )
+    };
+}
+
+/// A batch in one statement, `[[project, iid, times], …]`: each statement is a journey, to a server or to a thread.
 async fn upsert_all(
     connection: &mut Connection,
-    counts: &BTreeMap<IssueKey, i64>,
+    counts: BTreeMap<IssueKey, i64>,
     now: i64,
 ) -> Result<(), StoreError> {
-    let list = |number: fn((&IssueKey, &i64)) -> i64| {
-        let numbers: Vec<String> = counts.iter().map(|one| number(one).to_string()).collect();
-        format!("{{{}}}", numbers.join(","))
-    };
-    query(concat!(
-        "INSERT INTO requests (project_id, iid, phase, next_look_at, marks, updated_at)
-         SELECT project_id, iid, 'unseen', $4, times, $4
-         FROM unnest($1::text::bigint[], $2::text::bigint[], $3::text::bigint[]) AS mark (project_id, iid, times)
-         ORDER BY project_id, iid",
-        or_mark!()
-    ))
-    .bind(list(|(key, _)| key.project.0))
-    .bind(list(|(key, _)| key.iid))
-    .bind(list(|(_, times)| *times))
-    .bind(now)
-    .execute(connection)
-    .await?;
+    let marks: Vec<(i64, i64, i64)> =
+        counts.into_iter().map(|(key, times)| (key.project.0, key.iid, times)).collect();
+    query(each_mark!("json_each($1)"))
+        .on_postgres(each_mark!("json_array_elements($1::json)"))
+        .bind(json!(marks).to_string())
+        .bind(now)
+        .execute(connection)
+        .await?;
     Ok(())
 }
 

@@ -6,8 +6,7 @@
 
 use std::time::Duration;
 
-use axum::body::Body;
-use axum::body::HttpBody as _;
+use axum::body::{Body, Bytes, HttpBody};
 use http_body_util::BodyExt as _;
 use tokio::sync::Semaphore;
 
@@ -42,7 +41,7 @@ static LARGER: Semaphore = Semaphore::const_new(24);
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Received {
     /// Kept whole.
-    Whole(Vec<u8>),
+    Whole(Bytes),
     /// More than is kept.
     TooLargeToParse,
 }
@@ -58,7 +57,7 @@ pub(super) async fn receive(body: Body, check: Check, limits: Limits) -> Result<
 }
 
 async fn read(mut body: Body, mut check: Check, limits: Limits) -> Result<Received, Refusal> {
-    let mut kept = Some(Vec::new());
+    let mut kept = Some(Kept::default());
     let mut larger = None;
     let mut length = 0;
     while let Some(frame) = body.frame().await {
@@ -75,11 +74,33 @@ async fn read(mut body: Body, mut check: Check, limits: Limits) -> Result<Receiv
         if length > limits.kept || (length > USUAL && larger.is_none()) {
             kept = None;
         } else if let Some(kept) = &mut kept {
-            kept.extend_from_slice(&chunk);
+            kept.add(chunk);
         }
     }
     check.finish()?;
-    Ok(kept.map_or(Received::TooLargeToParse, Received::Whole))
+    Ok(kept.map_or(Received::TooLargeToParse, |kept| Received::Whole(kept.whole())))
+}
+
+/// Most bodies come in one piece, and that piece is not copied.
+#[derive(Default)]
+struct Kept {
+    first: Bytes,
+    joined: Vec<u8>,
+}
+
+impl Kept {
+    fn add(&mut self, chunk: Bytes) {
+        if self.first.is_empty() && self.joined.is_empty() {
+            self.first = chunk;
+            return;
+        }
+        self.joined.extend_from_slice(&std::mem::take(&mut self.first));
+        self.joined.extend_from_slice(&chunk);
+    }
+
+    fn whole(self) -> Bytes {
+        if self.joined.is_empty() { self.first } else { self.joined.into() }
+    }
 }
 
 #[cfg(test)]
@@ -89,7 +110,6 @@ mod tests {
     use std::pin::Pin;
     use std::task::{Context, Poll};
 
-    use axum::body::{Bytes, HttpBody};
     use http_body_util::{Full, combinators};
 
     use super::*;
@@ -140,7 +160,7 @@ mod tests {
     #[tokio::test]
     async fn what_fits_is_kept_whole() {
         let body = dripping(&["ab", "", "cd"], End::Proper);
-        assert_eq!(receive(body, Check::Token, SMALL).await, Ok(Received::Whole(b"abcd".to_vec())));
+        assert_eq!(receive(body, Check::Token, SMALL).await, Ok(Received::Whole("abcd".into())));
     }
 
     #[tokio::test]
@@ -163,7 +183,7 @@ mod tests {
         assert_eq!(receive(body(), Check::Token, limits).await, Ok(Received::TooLargeToParse));
         assert_eq!(
             receive(Body::from("usual"), Check::Token, limits).await,
-            Ok(Received::Whole(b"usual".to_vec()))
+            Ok(Received::Whole("usual".into()))
         );
         drop(all);
         assert!(matches!(receive(body(), Check::Token, limits).await, Ok(Received::Whole(_))));

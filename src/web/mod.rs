@@ -69,16 +69,12 @@ pub struct Door {
     pub watched: Arc<WatchedProjects>,
 }
 
-/// Webhooks read at the same time; the others wait. Each may hold a megabyte before it is known to be genuine.
-const AT_ONCE: usize = 256;
-
 /// Calendars read at the same time; the others wait. Nobody guesses an address, however fast.
 const CALENDARS_AT_ONCE: usize = 8;
 
 /// `POST /hooks/gitlab`, `GET /calendar/TOKEN.ics`, `GET /healthz`, `GET /readyz`.
 pub fn router(door: Door) -> Router {
     Router::new()
-        .route("/hooks/gitlab", any(webhook::receive).layer(ConcurrencyLimitLayer::new(AT_ONCE)))
         .route(
             "/calendar/{file}",
             get(calendar::show)
@@ -87,9 +83,11 @@ pub fn router(door: Door) -> Router {
         )
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
-        .with_state(Arc::new(door))
-        .layer(CatchPanicLayer::custom(after_panic))
         .layer(TraceLayer::new_for_http().make_span_with(span).on_request(()).on_failure(()))
+        // No span: there is one path, and what is told of a webhook says so itself.
+        .route("/hooks/gitlab", any(webhook::receive))
+        .layer(CatchPanicLayer::custom(after_panic))
+        .with_state(Arc::new(door))
 }
 
 type State = extract::State<Arc<Door>>;

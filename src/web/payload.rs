@@ -10,9 +10,16 @@ use crate::domain::ids::{IssueKey, ProjectId};
 
 #[derive(Deserialize)]
 struct Hook {
-    object_kind: String,
+    #[expect(dead_code, reason = "whatever else it is, it is not read any further")]
+    object_kind: Kind,
     project: Project,
     object_attributes: Attributes,
+}
+
+#[derive(Deserialize)]
+enum Kind {
+    #[serde(rename = "issue")]
+    Issue,
 }
 
 #[derive(Deserialize)]
@@ -32,7 +39,7 @@ struct Attributes {
 pub(super) fn issue_of(body: &[u8]) -> Option<IssueKey> {
     let hook: Hook = serde_json::from_slice(body).ok()?;
     let attributes = hook.object_attributes;
-    let is_issue = hook.object_kind == "issue" && attributes.kind.is_none_or(|kind| kind == "Issue");
+    let is_issue = attributes.kind.is_none_or(|kind| kind == "Issue");
     let has_numbers = hook.project.id > 0 && attributes.iid > 0;
     (is_issue && has_numbers).then_some(IssueKey { project: ProjectId(hook.project.id), iid: attributes.iid })
 }

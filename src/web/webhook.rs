@@ -8,11 +8,16 @@ use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::http::{Method, StatusCode};
+use tokio::sync::Semaphore;
 
 use super::body::{LIMITS, Received, receive as receive_body};
 use super::payload::issue_of;
 use super::signature::Unauthentic;
 use super::{Door, NotDurable};
+use crate::domain::ids::IssueKey;
+
+/// Webhooks read at the same time; the others wait. Each may hold a megabyte before it is known to be genuine.
+static READING: Semaphore = Semaphore::const_new(256);
 
 /// Why a webhook was not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -59,27 +64,43 @@ pub(super) async fn receive(State(door): State<Arc<Door>>, request: Request) -> 
 }
 
 async fn take(door: &Door, request: Request) -> Result<(), Refusal> {
+    match read(door, request).await? {
+        Hint::Issue(key) => {
+            door.marks.mark(key).await?;
+            tracing::debug!(issue.key = %key, "a webhook marked an issue");
+            Ok(())
+        }
+        Hint::Somewhere => mark_all(door).await,
+        Hint::Nothing => {
+            tracing::debug!("a webhook was of no interest");
+            Ok(())
+        }
+    }
+}
+
+/// What an authentic webhook is about.
+enum Hint {
+    Issue(IssueKey),
+    /// The project's number is somewhere in a body that is not parsed, so it may be any of them.
+    Somewhere,
+    Nothing,
+}
+
+/// The turn ends with the body: whoever waits for a disk keeps nobody from being read.
+async fn read(door: &Door, request: Request) -> Result<Hint, Refusal> {
     if request.method() != Method::POST {
         return Err(Unauthentic::Method.into());
     }
+    let _turn = READING.acquire().await;
     let check = door.authentication.begin(request.headers(), door.clock.now())?;
-    match receive_body(request.into_body(), check, LIMITS).await? {
-        Received::Whole(body) => mark_issue(door, &body).await,
-        Received::TooLargeToParse => mark_all(door).await,
-    }
+    Ok(match receive_body(request.into_body(), check, LIMITS).await? {
+        Received::Whole(body) => issue_of(&body)
+            .filter(|key| door.watched.contains(key.project))
+            .map_or(Hint::Nothing, Hint::Issue),
+        Received::TooLargeToParse => Hint::Somewhere,
+    })
 }
 
-async fn mark_issue(door: &Door, body: &[u8]) -> Result<(), Refusal> {
-    let Some(key) = issue_of(body).filter(|key| door.watched.contains(key.project)) else {
-        tracing::debug!("a webhook was of no interest");
-        return Ok(());
-    };
-    door.marks.mark(key).await?;
-    tracing::debug!(issue.key = %key, "a webhook marked an issue");
-    Ok(())
-}
-
-/// The project's number is somewhere in a body that is not parsed, so it may be any of them.
 async fn mark_all(door: &Door) -> Result<(), Refusal> {
     for project in door.watched.all() {
         door.marks.mark_for_sweep(project).await?;
