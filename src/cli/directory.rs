@@ -25,6 +25,7 @@ pub(super) async fn run(command: Command) -> Result<ExitStatus, Failure> {
         return Ok(ExitStatus::Done);
     }
     say("The next look takes the accounts as GitLab and the directory have them then, and remembers those.");
-    data(format_args!("{forgotten} entries forgotten"));
+    let entries = if forgotten == 1 { "entry" } else { "entries" };
+    data(format_args!("{forgotten} {entries} forgotten"));
     Ok(ExitStatus::Done)
 }

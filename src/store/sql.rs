@@ -198,7 +198,7 @@ pub(super) fn query_scalar(text: &'static str) -> Scalar {
 }
 
 impl Query {
-    /// What PostgreSQL is asked instead: only where it needs a lock that SQLite has no word for.
+    /// What PostgreSQL is asked instead: only where the two have no word in common (locks, lists).
     pub(super) fn on_postgres(mut self, text: &'static str) -> Self {
         self.postgres = Some(text);
         self

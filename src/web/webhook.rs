@@ -91,8 +91,8 @@ async fn read(door: &Door, request: Request) -> Result<Hint, Refusal> {
     if request.method() != Method::POST {
         return Err(Unauthentic::Method.into());
     }
-    let _turn = READING.acquire().await;
     let check = door.authentication.begin(request.headers(), door.clock.now())?;
+    let _turn = READING.acquire().await;
     Ok(match receive_body(request.into_body(), check, LIMITS).await? {
         Received::Whole(body) => issue_of(&body)
             .filter(|key| door.watched.contains(key.project))
