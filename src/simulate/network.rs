@@ -50,6 +50,9 @@ impl Scene {
         let (method, path) = (request.method().to_string(), request.uri().path().to_owned());
         let now = self.now();
         let effect = strike(&mut self.planned, (&method, &path), now);
+        if effect.is_some() {
+            self.struck_at = now;
+        }
         let before = self.before(request, waiting.since);
         waiting.answer = self.perform(request, effect);
         if let Some(Effect::Slow(seconds)) = effect {

@@ -82,6 +82,7 @@ async fn build(seed: u64, hand: &Stagehand) -> Result<Scene, Fault> {
         letters: Vec::new(),
         fates: Vec::new(),
         planned: Vec::new(),
+        struck_at: began,
         acted_at: began,
         tokens_back_at: None,
         facts: Facts::default(),

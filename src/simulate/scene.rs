@@ -70,6 +70,8 @@ pub(super) struct Scene {
     pub(super) letters: Vec<Letter>,
     pub(super) fates: Vec<Fate>,
     pub(super) planned: Vec<Planned>,
+    /// When one of them last befell a call.
+    pub(super) struck_at: Timestamp,
     /// When somebody last did something.
     pub(super) acted_at: Timestamp,
     /// Until then token access is switched off.

@@ -24,13 +24,15 @@ impl Scene {
         found.collect()
     }
 
-    /// Whatever is promised lives, and whatever is over does not.
+    /// Whatever is promised lives, and whatever is over does not. Patience begins anew with each call that failed: the
+    /// last of a row of faults may have been used up only just now.
     pub(in super::super) fn promised_live_and_others_do_not(&mut self, patience: jiff::SignedDuration) {
         let (now, issues) = (self.now(), self.issues.values().copied().collect::<Vec<_>>());
         for issue in issues {
             for one in self.standing_of(issue) {
                 self.checked(Promise::Ends);
-                let over = one.minted.approved.ends_at.saturating_add(patience).unwrap_or(now);
+                let since = one.minted.approved.ends_at.max(self.struck_at);
+                let over = since.saturating_add(patience).unwrap_or(now);
                 if one.alive && now > over {
                     let end = one.minted.approved.ends_at;
                     self.breaks(Promise::Ends, format!("token {} still lives, and ended {end}", one.token.1));
