@@ -77,16 +77,6 @@ async fn commit(writer: &Writer, counts: BTreeMap<IssueKey, i64>) -> Result<(), 
     writer.run(move |connection, now| Box::pin(upsert_all(connection, counts, now))).await
 }
 
-macro_rules! or_mark {
-    () => {
-        "
-         ON CONFLICT (project_id, iid) DO UPDATE
-         SET marks = requests.marks + excluded.marks, swept = 0,
-             next_look_at = CASE WHEN requests.next_look_at < excluded.next_look_at
-                                 THEN requests.next_look_at ELSE excluded.next_look_at END"
-    };
-}
-
 macro_rules! each_mark {
     ($elements:literal) => {
         concat!(
@@ -94,8 +84,11 @@ macro_rules! each_mark {
          SELECT CAST(value->>0 AS BIGINT), CAST(value->>1 AS BIGINT), 'unseen', $2, CAST(value->>2 AS BIGINT), $2
          FROM ",
             $elements,
-            " WHERE true ORDER BY 1, 2",
-            or_mark!()
+            " WHERE true ORDER BY 1, 2
+         ON CONFLICT (project_id, iid) DO UPDATE
+         SET marks = requests.marks + excluded.marks, swept = 0,
+             next_look_at = CASE WHEN requests.next_look_at < excluded.next_look_at
+                                 THEN requests.next_look_at ELSE excluded.next_look_at END"
         )
     };
 }
@@ -117,25 +110,9 @@ async fn upsert_all(
     Ok(())
 }
 
-/// Marks inside a transaction, `times` times at once.
-pub(super) async fn upsert(
-    connection: &mut Connection,
-    key: IssueKey,
-    now: i64,
-    times: i64,
-) -> Result<(), StoreError> {
-    query(concat!(
-        "INSERT INTO requests (project_id, iid, phase, next_look_at, marks, updated_at)
-         VALUES ($1, $2, 'unseen', $3, $4, $3)",
-        or_mark!()
-    ))
-    .bind(key.project.0)
-    .bind(key.iid)
-    .bind(now)
-    .bind(times)
-    .execute(connection)
-    .await?;
-    Ok(())
+/// Marks inside a transaction.
+pub(super) async fn upsert(connection: &mut Connection, key: IssueKey, now: i64) -> Result<(), StoreError> {
+    upsert_all(connection, BTreeMap::from([(key, 1)]), now).await
 }
 
 /// The same for a sweep: looked at after whatever else is due. What is due already keeps its place.

@@ -51,7 +51,7 @@ impl Store {
         let work = self.inner.writer.run(move |connection, now| {
             Box::pin(async move {
                 // First the mark: it locks the request's row, so nobody else counts its orders now.
-                marks::upsert(connection, key, now, 1).await?;
+                marks::upsert(connection, key, now).await?;
                 let before: i64 =
                     query_scalar("SELECT count(*) FROM orders WHERE project_id = $1 AND iid = $2")
                         .bind(key.project.0)

@@ -104,7 +104,7 @@ impl Store {
         let chain = self.inner.chain.clone();
         let work = self.inner.writer.run(move |connection, now| {
             Box::pin(async move {
-                marks::upsert(connection, key, now, 1).await?;
+                marks::upsert(connection, key, now).await?;
                 query("UPDATE requests SET adopted = 1, updated_at = $3 WHERE project_id = $1 AND iid = $2")
                     .bind(key.project.0)
                     .bind(key.iid)
